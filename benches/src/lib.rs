@@ -1,0 +1,15 @@
+//! The workloads of Penstock: their data, their queries, and how they are measured.
+//!
+//! The binary `workloads` runs them and prints the figures; `BENCHMARKS.md` in the repository says
+//! what they mean. [`data`] generates the tables and the change streams, [`tables`] puts them into
+//! a database, [`workloads`] holds the workloads, [`baseline`] the same work done by hand without
+//! an engine, [`check`] the checksum that all results must meet.
+
+pub mod alloc;
+pub mod baseline;
+pub mod check;
+pub mod cpu;
+pub mod data;
+pub mod report;
+pub mod tables;
+pub mod workloads;

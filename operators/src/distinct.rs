@@ -1,0 +1,338 @@
+//! `distinct`: the far side of a junction, each row once.
+//!
+//! A junction partition holds the hidden partition for its key (its *near* rows) and, for each
+//! distinct far key among those, one far partition. A far row has one far key, so rows of two far
+//! partitions are never the same row, and counting near rows per far key is all that keeping
+//! distinct rows takes.
+//!
+//! Where the junction has a limit or offset, all rows it reaches are kept in order beside the
+//! window, since a union of partitions has no index to refill from.
+//!
+//! Cost: O(log reached) per near or far change; a far key that comes or goes costs its rows.
+//! State: one count per far key; with a limit, one entry per reached row.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::graph::Graph;
+use crate::holders::Holder;
+use crate::key::{Key, KeyBuffer};
+use crate::level::{
+    FAR, Level, LevelId, NEAR, PartitionId, Slot, child_route, write_constants,
+};
+use crate::order_by::OrderedRows;
+use crate::plan::Binding;
+use crate::row::Row;
+use crate::source::{Source, SourceError};
+use crate::take::RowChange;
+
+/// What a junction partition reaches.
+#[derive(Debug, Default)]
+pub(crate) struct Reached {
+    /// The far routes, each with the number of near rows that lead there.
+    far: BTreeMap<Key, u32>,
+    /// All reached rows in order, where the window takes only some.
+    members: Option<OrderedRows>,
+    far_log: Vec<(Key, u32)>,
+    member_log: Vec<(Key, Option<Row>)>,
+}
+
+impl Reached {
+    /// The far routes in key order.
+    pub(crate) fn far_routes(&self) -> impl Iterator<Item = &Key> {
+        self.far.keys()
+    }
+
+    pub(crate) fn commit(&mut self) {
+        self.far_log.clear();
+        self.member_log.clear();
+    }
+
+    pub(crate) fn rollback(&mut self) {
+        for (key, count) in std::mem::take(&mut self.far_log).into_iter().rev() {
+            match count {
+                0 => drop(self.far.remove(&key)),
+                _ => drop(self.far.insert(key, count)),
+            }
+        }
+        let Some(members) = &mut self.members else { return };
+        for (key, row) in std::mem::take(&mut self.member_log).into_iter().rev() {
+            match row {
+                Some(row) => drop(members.insert(key, row)),
+                None => drop(members.remove(&key)),
+            }
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.far.len() * (size_of::<Key>() + 4) * 4 / 3
+            + self.members.as_ref().map_or(0, OrderedRows::bytes)
+    }
+
+    fn add_member(&mut self, key: &Key, row: &Row) {
+        if let Some(members) = &mut self.members {
+            let old = members.insert(key.clone(), row.clone());
+            self.member_log.push((key.clone(), old));
+        }
+    }
+
+    fn remove_member(&mut self, key: &Key) {
+        if let Some(members) = &mut self.members {
+            let old = members.remove(key);
+            self.member_log.push((key.clone(), old));
+        }
+    }
+}
+
+/// The hidden partition of a junction partition: its route is the junction's own, with the
+/// constants of the hidden hop.
+pub(crate) fn near_route(route: &Key, near: &Binding) -> KeyBuffer {
+    let mut buffer = KeyBuffer::from_slice(route);
+    write_constants(near, &mut buffer);
+    buffer
+}
+
+impl Graph {
+    /// Fills a new junction partition.
+    pub(crate) fn reach(
+        &mut self,
+        source: &dyn Source,
+        id: LevelId,
+        level: &mut Level,
+        partition: u32,
+    ) -> Result<(), SourceError> {
+        let (route, binding) = {
+            let held = level.partition(partition);
+            (held.route.clone(), Arc::clone(&held.binding))
+        };
+        let mut reached = Reached {
+            members: binding.extent.capacity().map(|_| OrderedRows::default()),
+            ..Reached::default()
+        };
+        let near_binding = &binding.children[usize::from(NEAR)];
+        let near_level = level.edges[usize::from(NEAR)].child;
+        let holder = Holder { level: id, slot: NEAR, partition, key: Key::default() };
+        let near_key = near_route(&route, near_binding);
+        let near = self.hold(source, near_level, &near_key, near_binding, holder)?;
+
+        let mut far_route = KeyBuffer::new();
+        let far_edge = &level.edges[usize::from(FAR)];
+        let far_binding = &binding.children[usize::from(FAR)];
+        for (_, row) in self.level(near_level).partition(near).window.visible() {
+            if child_route(&far_edge.columns, row, far_binding, &mut far_route) {
+                *reached.far.entry(Key::from_slice(&far_route)).or_insert(0) += 1;
+            }
+        }
+        let mut all = OrderedRows::default();
+        let routes: Vec<Key> = reached.far.keys().cloned().collect();
+        for far_key in routes {
+            let holder = Holder { level: id, slot: FAR, partition, key: far_key.clone() };
+            let far = self.hold(source, far_edge.child, &far_key, far_binding, holder)?;
+            for (_, row) in self.level(far_edge.child).partition(far).window.visible() {
+                all.insert(level.order.key(row), row.clone());
+            }
+        }
+        let extent = &binding.extent;
+        let held = level.partition_mut(partition);
+        let mut exhausted = true;
+        for (key, row) in all.iter() {
+            if !held.window.admits(extent, key) {
+                continue;
+            }
+            if held.window.fill(extent, key.clone(), row.clone()) {
+                exhausted = false;
+                break;
+            }
+        }
+        held.window.filled(extent, exhausted);
+        if reached.members.is_some() {
+            reached.members = Some(all);
+        }
+        held.junction = Some(Box::new(reached));
+        Ok(())
+    }
+
+    /// Lets go of the partitions that a dropped junction partition held.
+    pub(crate) fn unreach(
+        &mut self,
+        id: PartitionId,
+        level: &Level,
+        route: &Key,
+        binding: &Binding,
+        reached: &Reached,
+    ) {
+        let near = &binding.children[usize::from(NEAR)];
+        let holder = |slot: Slot, key: Key| Holder {
+            level: id.level,
+            slot,
+            partition: id.partition,
+            key,
+        };
+        let near_level = level.edges[usize::from(NEAR)].child;
+        self.let_go(near_level, &near_route(route, near), near, holder(NEAR, Key::default()));
+        let far = &binding.children[usize::from(FAR)];
+        let far_level = level.edges[usize::from(FAR)].child;
+        for key in reached.far_routes() {
+            self.let_go(far_level, key, far, holder(FAR, key.clone()));
+        }
+    }
+
+    /// Brings a junction partition up to date with what changed in its near and far partitions.
+    pub(crate) fn junction_changes(
+        &mut self,
+        source: &dyn Source,
+        id: LevelId,
+        level: &mut Level,
+        partition: u32,
+    ) -> Result<(), SourceError> {
+        let (route, binding, touched) = {
+            let held = level.partition(partition);
+            (held.route.clone(), Arc::clone(&held.binding), held.batch.touched.clone())
+        };
+        let far_binding = &binding.children[usize::from(FAR)];
+        let far_level = level.edges[usize::from(FAR)].child;
+        let mut steps = Steps::default();
+
+        // Far keys that came or went with near rows.
+        if touched.iter().any(|(_, slot)| *slot == NEAR) {
+            let near_binding = &binding.children[usize::from(NEAR)];
+            let near_level = self.level(level.edges[usize::from(NEAR)].child);
+            let changes = near_level
+                .find(&near_route(&route, near_binding), near_binding)
+                .map(|near| near_level.partition(near).window.visible_changes())
+                .unwrap_or_default();
+            for (far_key, difference) in far_differences(level, far_binding, &changes) {
+                self.count_far(source, id, level, partition, far_key, difference, &mut steps)?;
+            }
+        }
+        // Rows that changed within far partitions that were held before and still are.
+        let far = self.level(far_level);
+        for (far_key, slot) in &touched {
+            let came = steps.came.contains(far_key);
+            if *slot != FAR || came || steps.went.contains(far_key) {
+                continue;
+            }
+            let Some(found) = far.find(far_key, far_binding) else { continue };
+            for change in far.partition(found).window.visible_changes() {
+                steps.remove.extend(change.old);
+                steps.add.extend(change.new);
+            }
+        }
+
+        let extent = &binding.extent;
+        for row in &steps.remove {
+            let key = level.order.key(row);
+            let held = level.partition_mut(partition);
+            held.window.remove(&key);
+            held.junction.iter_mut().for_each(|reached| reached.remove_member(&key));
+        }
+        for row in &steps.add {
+            let key = level.order.key(row);
+            let held = level.partition_mut(partition);
+            held.junction.iter_mut().for_each(|reached| reached.add_member(&key, row));
+            if held.window.admits(extent, &key) {
+                held.window.insert(key, row.clone());
+            }
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments)] // One step of `junction_changes`, with its whole context.
+    fn count_far(
+        &mut self,
+        source: &dyn Source,
+        id: LevelId,
+        level: &mut Level,
+        partition: u32,
+        far_key: Key,
+        difference: i64,
+        steps: &mut Steps,
+    ) -> Result<(), SourceError> {
+        let far_level = level.edges[usize::from(FAR)].child;
+        let held = level.partition_mut(partition);
+        let binding = Arc::clone(&held.binding);
+        let far_binding = &binding.children[usize::from(FAR)];
+        let Some(reached) = &mut held.junction else { return Ok(()) };
+        let before = reached.far.get(&far_key).copied().unwrap_or(0);
+        // Differences come from rows that were counted, so a count never falls below zero.
+        let after = u32::try_from(i64::from(before) + difference).unwrap_or(0);
+        reached.far_log.push((far_key.clone(), before));
+        match after {
+            0 => drop(reached.far.remove(&far_key)),
+            _ => drop(reached.far.insert(far_key.clone(), after)),
+        }
+        let holder = Holder { level: id, slot: FAR, partition, key: far_key.clone() };
+        if before == 0 && after > 0 {
+            let far = self.hold(source, far_level, &far_key, far_binding, holder)?;
+            let window = &self.level(far_level).partition(far).window;
+            steps.add.extend(window.visible().map(|(_, row)| row.clone()));
+            steps.came.push(far_key);
+        } else if before > 0 && after == 0 {
+            let far = self.level(far_level);
+            if let Some(found) = far.find(&far_key, far_binding) {
+                let rows = far.partition(found).window.visible_before();
+                steps.remove.extend(rows.into_iter().map(|(_, row)| row));
+            }
+            self.let_go(far_level, &far_key, far_binding, holder);
+            steps.went.push(far_key);
+        }
+        Ok(())
+    }
+}
+
+/// Far rows to take out and to put in, and the far keys that came and went.
+#[derive(Default)]
+struct Steps {
+    remove: Vec<Row>,
+    add: Vec<Row>,
+    came: Vec<Key>,
+    went: Vec<Key>,
+}
+
+/// How many near rows more or fewer lead to each far key.
+fn far_differences(
+    level: &Level,
+    far_binding: &Binding,
+    changes: &[RowChange],
+) -> BTreeMap<Key, i64> {
+    let columns = &level.edges[usize::from(FAR)].columns;
+    let mut route = KeyBuffer::new();
+    let mut differences = BTreeMap::new();
+    for change in changes {
+        for (row, difference) in [(&change.old, -1), (&change.new, 1)] {
+            if let Some(row) = row
+                && child_route(columns, row, far_binding, &mut route)
+            {
+                *differences.entry(Key::from_slice(&route)).or_insert(0) += difference;
+            }
+        }
+    }
+    differences.retain(|_, difference| *difference != 0);
+    differences
+}
+
+/// Refills a junction's window from what it reaches.
+pub(crate) fn refill(level: &mut Level, partition: u32) {
+    let held = level.partition_mut(partition);
+    let binding = Arc::clone(&held.binding);
+    let extent = &binding.extent;
+    let edge = match held.window.edge() {
+        crate::take::Edge::At(edge) => Some(edge.clone()),
+        crate::take::Edge::Open => None,
+    };
+    let Some(members) = held.junction.as_ref().and_then(|reached| reached.members.as_ref()) else {
+        return;
+    };
+    let mut exhausted = true;
+    for (key, row) in members.after(edge.as_deref()) {
+        if extent.start.as_ref().is_some_and(|start| !start.admits(key)) {
+            continue;
+        }
+        held.window.insert(key.clone(), row.clone());
+        if extent.capacity().is_some_and(|capacity| held.window.rows().len() >= capacity) {
+            exhausted = false;
+            break;
+        }
+    }
+    held.window.refilled(exhausted);
+}

@@ -1,0 +1,347 @@
+//! The graph: every live level, and the life of subscriptions in it.
+//!
+//! A graph takes [`Plan`]s and keeps their results. It reads a [`Source`] and never writes one.
+//! It is synchronous and deterministic: the same calls over the same data give the same results,
+//! ids and patches in the same order.
+//!
+//! Who does what: this file makes and drops levels and partitions' subscribers; `join` links rows
+//! to partitions and fills partitions; `exists` decides gates; `advance` takes a transaction
+//! through the levels; `view` and `row_set` say what a subscriber sees of it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::holders::Holder;
+use crate::key::Direction;
+use crate::level::{
+    FixedMap, Level, LevelEdge, LevelId, LevelInput, PartitionId, ScanInput, Slot,
+    distinct_columns, fixed_hasher, reads,
+};
+use crate::plan::{Binding, Edge, Input, LevelPlan, Plan};
+use crate::filter::Filter;
+use crate::row_set::RowSet;
+use crate::source::{ScanShape, Source, SourceError};
+use crate::view::{ListPatch, diff_lists};
+
+/// A subscribed result: the root partition of one template under one binding. Subscriptions with
+/// the same plan share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RootId(pub(crate) PartitionId);
+
+/// One step of building the links between rows and partitions, kept so that it can be undone.
+#[derive(Debug)]
+pub(crate) struct LinkStep {
+    pub(crate) child: PartitionId,
+    pub(crate) holder: Holder,
+    pub(crate) added: bool,
+}
+
+/// The levels of all live queries over one source.
+#[derive(Debug)]
+pub struct Graph {
+    pub(crate) levels: Vec<Option<Box<Level>>>,
+    free: Vec<u32>,
+    by_plan: FixedMap<Arc<LevelPlan>, LevelId>,
+    /// Scan levels by table number.
+    pub(crate) by_table: Vec<Vec<LevelId>>,
+    /// Partitions that may have lost their last holder.
+    pub(crate) sweep: Vec<PartitionId>,
+    /// Partitions made since the last commit.
+    pub(crate) fresh: Vec<PartitionId>,
+    /// Link steps since the last commit.
+    pub(crate) journal: Vec<LinkStep>,
+    /// Live partitions that hold two rows where one was declared.
+    pub(crate) violating: BTreeSet<PartitionId>,
+    pub(crate) row_sets: FixedMap<RootId, RowSet>,
+    pub(crate) clock: fn() -> u64,
+    /// Levels that the transaction in flight has reached.
+    pub(crate) reached: Vec<LevelId>,
+}
+
+impl Default for Graph {
+    fn default() -> Self {
+        Graph::new(|| 0)
+    }
+}
+
+impl Graph {
+    /// An empty graph. `clock` returns nanoseconds from any origin and is only used for the times
+    /// that `explain` shows.
+    pub fn new(clock: fn() -> u64) -> Graph {
+        Graph {
+            levels: Vec::new(),
+            free: Vec::new(),
+            by_plan: FixedMap::with_hasher(fixed_hasher()),
+            by_table: Vec::new(),
+            sweep: Vec::new(),
+            fresh: Vec::new(),
+            journal: Vec::new(),
+            violating: BTreeSet::new(),
+            row_sets: FixedMap::with_hasher(fixed_hasher()),
+            clock,
+            reached: Vec::new(),
+        }
+    }
+
+    /// A level that is not being processed right now.
+    ///
+    /// While a level is processed it is taken out of the graph; it only ever looks at levels below
+    /// itself, which are in.
+    #[inline]
+    pub(crate) fn level(&self, id: LevelId) -> &Level {
+        match &self.levels[id.0 as usize] {
+            Some(level) => level,
+            None => unreachable!("a level that is referred to is live"),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn level_mut(&mut self, id: LevelId) -> &mut Level {
+        match &mut self.levels[id.0 as usize] {
+            Some(level) => level,
+            None => unreachable!("a level that is referred to is live"),
+        }
+    }
+
+    /// Takes a level out to process it.
+    pub(crate) fn take_level(&mut self, id: LevelId) -> Box<Level> {
+        match self.levels[id.0 as usize].take() {
+            Some(level) => level,
+            None => unreachable!("a level that is referred to is live, and processed once at a time"),
+        }
+    }
+
+    /// Puts a processed level back.
+    pub(crate) fn put_level(&mut self, id: LevelId, level: Box<Level>) {
+        self.levels[id.0 as usize] = Some(level);
+    }
+
+    /// Subscribes to a plan: fills what is not live yet and counts one more subscriber.
+    ///
+    /// Cost: O(result) reads for what is not live; none where the same plan is live.
+    ///
+    /// # Errors
+    /// A failing source; the graph is then as before.
+    pub fn subscribe(
+        &mut self,
+        source: &mut dyn Source,
+        plan: &Plan,
+    ) -> Result<RootId, SourceError> {
+        let level = self.intern(source, &plan.shape)?;
+        let outcome = self.acquire(source, level, &self.root_route(plan), &plan.binding);
+        let root = match outcome {
+            Ok(partition) => RootId(PartitionId { level, partition }),
+            Err(error) => {
+                self.rollback();
+                self.drop_unused(source, level);
+                return Err(error);
+            }
+        };
+        self.level_mut(level).partition_mut(root.0.partition).subscribers += 1;
+        self.end_transaction();
+        Ok(root)
+    }
+
+    /// Takes one subscriber away; at zero everything that only it needed is released.
+    pub fn unsubscribe(&mut self, source: &mut dyn Source, root: RootId) {
+        let PartitionId { level, partition } = root.0;
+        let held = self.level_mut(level).partition_mut(partition);
+        held.subscribers = held.subscribers.saturating_sub(1);
+        if held.subscribers == 0 {
+            self.row_sets.remove(&root);
+        }
+        self.sweep.push(root.0);
+        self.end_transaction();
+        self.drop_unused(source, level);
+    }
+
+    /// Moves a subscriber of `root` to another binding of the same template (another limit,
+    /// offset or start) and returns the new root and the patch from the old result to the new.
+    ///
+    /// Rows that both have are taken over, so that only rows that come in are read.
+    ///
+    /// # Errors
+    /// A failing source; the subscriber then stays where it was.
+    pub fn rebind(
+        &mut self,
+        source: &mut dyn Source,
+        root: RootId,
+        binding: &Arc<Binding>,
+    ) -> Result<(RootId, Arc<ListPatch>), SourceError> {
+        let PartitionId { level, partition } = root.0;
+        let route = self.level(level).partition(partition).route.clone();
+        let moved = match self.adopt(source, root.0, &route, binding) {
+            Ok(moved) => moved,
+            Err(error) => {
+                self.rollback();
+                return Err(error);
+            }
+        };
+        let new = RootId(PartitionId { level, partition: moved });
+        self.level_mut(level).partition_mut(moved).subscribers += 1;
+        let patch = diff_lists(&self.snapshot(root), &self.snapshot(new));
+        self.unsubscribe(source, root);
+        Ok((new, Arc::new(patch)))
+    }
+
+    /// How many levels and partitions are live.
+    pub fn size(&self) -> (usize, usize) {
+        let levels = self.levels.iter().flatten();
+        levels.fold((0, 0), |(levels, parts), level| (levels + 1, parts + level.live()))
+    }
+
+    fn root_route(&self, plan: &Plan) -> crate::key::Key {
+        crate::level::constants(&plan.binding)
+    }
+
+    /// The level of a plan, made with all levels below it where it is not live.
+    fn intern(
+        &mut self,
+        source: &mut dyn Source,
+        plan: &LevelPlan,
+    ) -> Result<LevelId, SourceError> {
+        if let Some(&level) = self.by_plan.get(plan) {
+            return Ok(level);
+        }
+        let mut scans = Vec::new();
+        let mut children = Vec::new();
+        let made = self.make_level(source, plan, &mut scans, &mut children);
+        match made {
+            Ok(level) => Ok(self.install(level)),
+            Err(error) => {
+                scans.into_iter().for_each(|scan| source.release(scan));
+                children.into_iter().for_each(|child| self.drop_unused(source, child));
+                Err(error)
+            }
+        }
+    }
+
+    fn make_level(
+        &mut self,
+        source: &mut dyn Source,
+        plan: &LevelPlan,
+        scans: &mut Vec<crate::source::ScanId>,
+        children: &mut Vec<LevelId>,
+    ) -> Result<Level, SourceError> {
+        let order = plan.order.columns().to_vec();
+        let mut prepare = |source: &mut dyn Source, columns: &[usize], order: &[(usize, Direction)]| {
+            let shape = ScanShape {
+                table: plan.table,
+                equal: distinct_columns(columns),
+                order: order.to_vec(),
+            };
+            let scan = source.prepare(&shape)?;
+            scans.push(scan);
+            Ok::<_, SourceError>(scan)
+        };
+        let mut edges = Vec::new();
+        let mut edge = |graph: &mut Graph, source: &mut dyn Source, edge: &Edge| {
+            let child = graph.intern(source, &edge.child)?;
+            children.push(child);
+            Ok::<_, SourceError>(LevelEdge { columns: edge.columns.clone(), child, parents: None })
+        };
+        let input = match &plan.input {
+            Input::Scan { partition, correlated, condition, gates } => {
+                for gate in gates {
+                    let mut made = edge(self, source, gate)?;
+                    made.parents = Some(prepare(source, &gate.columns, &order)?);
+                    edges.push(made);
+                }
+                LevelInput::Scan(ScanInput {
+                    scan: prepare(source, partition, &order)?,
+                    partition: partition.clone(),
+                    correlated: *correlated,
+                    filter: Filter::new(condition),
+                    reads: reads(plan),
+                    gate_columns: gates.iter().flat_map(|gate| gate.columns.clone()).collect(),
+                })
+            }
+            Input::Junction { near, far } => {
+                let near = Edge { columns: Vec::new(), child: (**near).clone() };
+                edges.push(edge(self, source, &near)?);
+                edges.push(edge(self, source, far)?);
+                LevelInput::Junction
+            }
+        };
+        let inner_edges = edges.len();
+        for related in &plan.related {
+            edges.push(edge(self, source, related)?);
+        }
+        let height = edges.iter().map(|edge| self.level(edge.child).height + 1).max().unwrap_or(0);
+        Ok(Level::new(Arc::new(plan.clone()), input, edges, inner_edges, height))
+    }
+
+    fn install(&mut self, level: Level) -> LevelId {
+        let id = LevelId(self.free.pop().unwrap_or(self.levels.len() as u32));
+        if let LevelInput::Scan(_) = level.input {
+            let table = level.table.0 as usize;
+            if self.by_table.len() <= table {
+                self.by_table.resize(table + 1, Vec::new());
+            }
+            self.by_table[table].push(id);
+        }
+        for (slot, edge) in level.edges.iter().enumerate() {
+            let is_gate = level.is_gate(slot as Slot);
+            let child = self.level_mut(edge.child);
+            child.parents.push((id, slot as Slot));
+            child.gate_parents += usize::from(is_gate);
+        }
+        self.by_plan.insert(Arc::clone(&level.plan), id);
+        if id.0 as usize == self.levels.len() {
+            self.levels.push(None);
+        }
+        self.put_level(id, Box::new(level));
+        id
+    }
+
+    /// Drops a level that has neither partitions nor parents, and then its children likewise.
+    fn drop_unused(&mut self, source: &mut dyn Source, id: LevelId) {
+        let Some(Some(level)) = self.levels.get(id.0 as usize) else { return };
+        if level.live() > 0 || !level.parents.is_empty() {
+            return;
+        }
+        let level = self.take_level(id);
+        self.free.push(id.0);
+        self.by_plan.remove(&*level.plan);
+        if let LevelInput::Scan(scan) = &level.input {
+            self.by_table[level.table.0 as usize].retain(|other| *other != id);
+            source.release(scan.scan);
+        }
+        for (slot, edge) in level.edges.iter().enumerate() {
+            edge.parents.into_iter().for_each(|scan| source.release(scan));
+            let is_gate = level.is_gate(slot as Slot);
+            let child = self.level_mut(edge.child);
+            child.parents.retain(|parent| *parent != (id, slot as Slot));
+            child.gate_parents -= usize::from(is_gate);
+        }
+        for edge in &level.edges {
+            self.drop_unused(source, edge.child);
+        }
+    }
+
+    /// Ends a transaction: drops what nothing needs any more and forgets how to undo it.
+    pub(crate) fn end_transaction(&mut self) {
+        for id in std::mem::take(&mut self.fresh) {
+            let Some(Some(level)) = self.levels.get_mut(id.level.0 as usize) else { continue };
+            if level.get_partition(id.partition).is_some() {
+                level.partition_mut(id.partition).batch.fresh = false;
+            }
+        }
+        self.sweep_unheld();
+        self.journal.clear();
+    }
+
+    /// Undoes every link step since the last commit and drops what was made for it.
+    pub(crate) fn rollback(&mut self) {
+        for step in std::mem::take(&mut self.journal).into_iter().rev() {
+            let partition = self.level_mut(step.child.level).partition_mut(step.child.partition);
+            if step.added {
+                partition.holders.remove(&step.holder);
+            } else {
+                partition.holders.insert(step.holder);
+            }
+        }
+        self.sweep.extend(self.fresh.iter().copied());
+        self.end_transaction();
+    }
+}

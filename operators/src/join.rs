@@ -1,0 +1,387 @@
+//! `join`: rows hold the partitions of their child levels.
+//!
+//! A row in a window holds, for each of its level's edges, the child partition for its correlation
+//! key: its `related` lists and the witnesses of its gates. A child partition is filled when its
+//! first holder comes and dropped after its last has left; in between it is maintained once,
+//! however many rows hold it.
+//!
+//! Cost: one look-up per edge for a row that enters or leaves. State: one holder per edge and row,
+//! in the child.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use crate::graph::{Graph, LinkStep};
+use crate::holders::Holder;
+use crate::key::{Key, KeyBuffer};
+use crate::level::{
+    FAR, Level, LevelId, LevelInput, NEAR, PartitionId, ScanInput, Slot, child_route,
+    distinct_values,
+};
+use crate::plan::Binding;
+use crate::row::Row;
+use crate::source::{At, Cursor, Source, SourceError};
+use crate::take::{Edge, RowChange, Window};
+
+impl Graph {
+    /// The live partition for a route and a binding, filled where it is not live.
+    pub(crate) fn acquire(
+        &mut self,
+        source: &dyn Source,
+        level: LevelId,
+        route: &[u8],
+        binding: &Arc<Binding>,
+    ) -> Result<u32, SourceError> {
+        if let Some(id) = self.level(level).find(route, binding) {
+            return Ok(id);
+        }
+        let mut taken = self.take_level(level);
+        let made = self.hydrate(source, level, &mut taken, route, binding);
+        self.put_level(level, taken);
+        made
+    }
+
+    /// Makes and fills a partition.
+    fn hydrate(
+        &mut self,
+        source: &dyn Source,
+        id: LevelId,
+        level: &mut Level,
+        route: &[u8],
+        binding: &Arc<Binding>,
+    ) -> Result<u32, SourceError> {
+        let started = (self.clock)();
+        let partition = level.add(Key::from_slice(route), Arc::clone(binding));
+        self.fresh.push(PartitionId { level: id, partition });
+        let filled = match &level.input {
+            LevelInput::Scan(_) => {
+                let mut window = Window::new();
+                let exhausted = self.fill(source, level, route, binding, &mut window, None)?;
+                window.filled(&binding.extent, exhausted);
+                level.partition_mut(partition).window = window;
+                Ok(())
+            }
+            LevelInput::Junction => self.reach(source, id, level, partition),
+        };
+        filled?;
+        let rows: Vec<(Key, Row)> = level
+            .partition(partition)
+            .window
+            .rows()
+            .iter()
+            .map(|(key, row)| (key.clone(), row.clone()))
+            .collect();
+        level.stats.partitions_hydrated += 1;
+        level.stats.hydrate_rows_out += rows.len() as u64;
+        for (key, row) in &rows {
+            self.link(source, id, level, partition, key, row)?;
+        }
+        self.note_violation(id, level, partition);
+        level.stats.hydrate_nanos += (self.clock)() - started;
+        Ok(partition)
+    }
+
+    /// Reads matching rows in order into a window, from `edge` (exclusive) or the start cursor on,
+    /// until it is full. Returns whether the source has no more.
+    pub(crate) fn fill(
+        &self,
+        source: &dyn Source,
+        level: &mut Level,
+        route: &[u8],
+        binding: &Binding,
+        window: &mut Window,
+        edge: Option<&Key>,
+    ) -> Result<bool, SourceError> {
+        let extent = &binding.extent;
+        if extent.limit == Some(0) {
+            return Ok(true);
+        }
+        let LevelInput::Scan(scan) = &level.input else { return Ok(true) };
+        let Some(equal) = distinct_values(&scan.partition, route) else { return Ok(true) };
+        let refill = edge.is_some();
+        let start = extent.start.as_ref();
+        let from = match (edge, start) {
+            (Some(edge), Some(start)) if !start.admits(edge) => {
+                Some(Cursor { key: &start.key, inclusive: !start.exclusive })
+            }
+            (Some(edge), _) => Some(Cursor { key: edge, inclusive: false }),
+            (None, Some(start)) => Some(Cursor { key: &start.key, inclusive: !start.exclusive }),
+            (None, None) => None,
+        };
+        let mut read = 0;
+        let mut failed = None;
+        let mut exhausted = true;
+        let mut probes = 0;
+        source.scan(At::After, scan.scan, &equal, from, false, &mut |row| {
+            read += 1;
+            match self.passes(source, level, scan, binding, row, &mut probes) {
+                Ok(false) => ControlFlow::Continue(()),
+                Ok(true) => {
+                    let key = level.order.key(row);
+                    if refill {
+                        window.insert(key, row.clone());
+                        exhausted = extent.capacity().is_none_or(|c| window.rows().len() < c);
+                    } else {
+                        exhausted = !window.fill(extent, key, row.clone());
+                    }
+                    if exhausted { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        let stats = &mut level.stats;
+        stats.probes += probes;
+        *(if refill { &mut stats.refill_rows_in } else { &mut stats.hydrate_rows_in }) += read;
+        failed.map_or(Ok(exhausted), Err)
+    }
+
+    /// Whether a row passes its level's condition, on the data after the transaction.
+    #[inline]
+    pub(crate) fn passes(
+        &self,
+        source: &dyn Source,
+        level: &Level,
+        scan: &ScanInput,
+        binding: &Binding,
+        row: &Row,
+        probes: &mut u64,
+    ) -> Result<bool, SourceError> {
+        if !scan.filter.row_passes(row) {
+            return Ok(false);
+        }
+        self.gates_pass(source, level, scan, binding, row, probes)
+    }
+
+    /// Takes hold of the child partitions of a row that entered a window.
+    pub(crate) fn link(
+        &mut self,
+        source: &dyn Source,
+        id: LevelId,
+        level: &Level,
+        partition: u32,
+        key: &Key,
+        row: &Row,
+    ) -> Result<(), SourceError> {
+        if level.edges.is_empty() {
+            return Ok(());
+        }
+        let binding = Arc::clone(&level.partition(partition).binding);
+        let mut route = KeyBuffer::new();
+        for slot in row_slots(level) {
+            let edge = &level.edges[usize::from(slot)];
+            let child_binding = &binding.children[usize::from(slot)];
+            if child_route(&edge.columns, row, child_binding, &mut route) {
+                let holder = Holder { level: id, slot, partition, key: key.clone() };
+                self.hold(source, edge.child, &route, child_binding, holder)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of the child partitions of a row that left a window.
+    pub(crate) fn unlink(
+        &mut self,
+        id: LevelId,
+        level: &Level,
+        partition: u32,
+        binding: &Binding,
+        key: &Key,
+        row: &Row,
+    ) {
+        let mut route = KeyBuffer::new();
+        for slot in row_slots(level) {
+            let edge = &level.edges[usize::from(slot)];
+            let child_binding = &binding.children[usize::from(slot)];
+            if child_route(&edge.columns, row, child_binding, &mut route) {
+                let holder = Holder { level: id, slot, partition, key: key.clone() };
+                self.let_go(edge.child, &route, child_binding, holder);
+            }
+        }
+    }
+
+    /// Moves the links of the rows of one window after its changes: first takes hold, then lets go,
+    /// so that what is needed before and after is never dropped.
+    pub(crate) fn relink(
+        &mut self,
+        source: &dyn Source,
+        id: LevelId,
+        level: &Level,
+        partition: u32,
+    ) -> Result<(), SourceError> {
+        if level.edges.is_empty() {
+            return Ok(());
+        }
+        let changes: SmallVec<[RowChange; 4]> =
+            level.partition(partition).window.log().iter().cloned().collect();
+        let binding = Arc::clone(&level.partition(partition).binding);
+        // A row whose position and correlation columns are the same holds what it held.
+        let stays = |change: &RowChange| match (&change.old, &change.new) {
+            (Some(old), Some(new)) => row_slots(level).all(|slot| {
+                level.edges[usize::from(slot)].columns.iter().all(|&c| old.get(c) == new.get(c))
+            }),
+            _ => false,
+        };
+        let moving: SmallVec<[&RowChange; 4]> = changes.iter().filter(|c| !stays(c)).collect();
+        for change in &moving {
+            if let Some(old) = &change.old
+                && change.new.is_some()
+            {
+                // Same position, other correlation: the holder is the same but for the child.
+                self.unlink(id, level, partition, &binding, &change.key, old);
+            }
+            if let Some(new) = &change.new {
+                self.link(source, id, level, partition, &change.key, new)?;
+            }
+        }
+        for change in &moving {
+            if let (Some(old), None) = (&change.old, &change.new) {
+                self.unlink(id, level, partition, &binding, &change.key, old);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a holder to a child partition, which is filled where it is not live.
+    pub(crate) fn hold(
+        &mut self,
+        source: &dyn Source,
+        level: LevelId,
+        route: &[u8],
+        binding: &Arc<Binding>,
+        holder: Holder,
+    ) -> Result<u32, SourceError> {
+        let partition = self.acquire(source, level, route, binding)?;
+        let held = self.level_mut(level).partition_mut(partition);
+        if held.holders.insert(holder.clone()) {
+            let child = PartitionId { level, partition };
+            self.journal.push(LinkStep { child, holder, added: true });
+        }
+        Ok(partition)
+    }
+
+    /// Removes a holder from a child partition; the partition is dropped at the end of the
+    /// transaction if nothing holds it then.
+    pub(crate) fn let_go(
+        &mut self,
+        level: LevelId,
+        route: &[u8],
+        binding: &Arc<Binding>,
+        holder: Holder,
+    ) {
+        let Some(partition) = self.level(level).find(route, binding) else { return };
+        let child = PartitionId { level, partition };
+        let held = self.level_mut(level).partition_mut(partition);
+        if held.holders.remove(&holder) {
+            if held.holders.is_empty() {
+                self.sweep.push(child);
+            }
+            self.journal.push(LinkStep { child, holder, added: false });
+        }
+    }
+
+    /// Drops partitions without holders and subscribers, and what they held, and so on down.
+    pub(crate) fn sweep_unheld(&mut self) {
+        while let Some(id) = self.sweep.pop() {
+            let mut level = self.take_level(id.level);
+            let unheld = level
+                .get_partition(id.partition)
+                .is_some_and(|held| held.holders.is_empty() && held.subscribers == 0);
+            if unheld && let Some(dropped) = level.take(id.partition) {
+                self.violating.remove(&id);
+                for (key, row) in dropped.window.rows().iter() {
+                    self.unlink(id.level, &level, id.partition, &dropped.binding, key, row);
+                }
+                if let Some(reached) = &dropped.junction {
+                    self.unreach(id, &level, &dropped.route, &dropped.binding, reached);
+                }
+            }
+            self.put_level(id.level, level);
+        }
+    }
+
+    /// Makes a partition for another binding of a root's template out of the root's own rows,
+    /// reading only what they do not cover.
+    pub(crate) fn adopt(
+        &mut self,
+        source: &dyn Source,
+        root: PartitionId,
+        route: &Key,
+        binding: &Arc<Binding>,
+    ) -> Result<u32, SourceError> {
+        let id = root.level;
+        if let Some(found) = self.level(id).find(route, binding) {
+            return Ok(found);
+        }
+        let old = self.level(id).partition(root.partition);
+        let same_start = old.binding.extent.start == binding.extent.start;
+        let is_scan = matches!(self.level(id).input, LevelInput::Scan(_));
+        if !same_start || !is_scan || old.binding.extent.limit == Some(0) {
+            return self.acquire(source, id, route, binding);
+        }
+        let rows: Vec<(Key, Row)> =
+            old.window.rows().iter().map(|(key, row)| (key.clone(), row.clone())).collect();
+        let edge = old.window.edge().clone();
+        let extent = &binding.extent;
+        let capacity = extent.capacity().unwrap_or(usize::MAX);
+        let mut level = self.take_level(id);
+        let made = (|| {
+            let partition = level.add(route.clone(), Arc::clone(binding));
+            self.fresh.push(PartitionId { level: id, partition });
+            let mut window = Window::new();
+            let covered = rows.len() >= capacity || edge == Edge::Open;
+            let cut = rows.len() > capacity;
+            let last = rows.last().map(|(key, _)| key.clone());
+            for (key, row) in rows.into_iter().take(capacity) {
+                window.fill(extent, key, row);
+            }
+            let mut exhausted = edge == Edge::Open && !cut;
+            if !covered {
+                let from = match &edge {
+                    Edge::At(key) => Some(key.clone()),
+                    Edge::Open => last,
+                };
+                exhausted = self.fill(source, &mut level, route, binding, &mut window, from.as_ref())?;
+                window.commit();
+            }
+            window.filled(extent, exhausted);
+            let rows: Vec<(Key, Row)> =
+                window.rows().iter().map(|(key, row)| (key.clone(), row.clone())).collect();
+            level.partition_mut(partition).window = window;
+            for (key, row) in &rows {
+                self.link(source, id, &level, partition, key, row)?;
+            }
+            self.note_violation(id, &level, partition);
+            Ok(partition)
+        })();
+        self.put_level(id, level);
+        made
+    }
+
+    /// Keeps the list of partitions that hold two rows where one was declared.
+    pub(crate) fn note_violation(&mut self, id: LevelId, level: &Level, partition: u32) {
+        let held = level.partition(partition);
+        if held.binding.extent.expect_one {
+            let id = PartitionId { level: id, partition };
+            if held.window.rows().len() > 1 {
+                self.violating.insert(id);
+            } else {
+                self.violating.remove(&id);
+            }
+        }
+    }
+}
+
+/// The slots through which a level's rows hold partitions. Those of a junction's inner edges are
+/// held by the partition itself.
+pub(crate) fn row_slots(level: &Level) -> std::ops::Range<Slot> {
+    let first = match level.input {
+        LevelInput::Scan(_) => NEAR,
+        LevelInput::Junction => FAR + 1,
+    };
+    first..(level.edges.len() as Slot)
+}

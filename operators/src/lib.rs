@@ -1,0 +1,25 @@
+//! The dataflow of Penstock.
+pub mod advance;
+pub mod delta;
+mod distinct;
+mod exists;
+pub mod explain;
+mod filter;
+pub mod graph;
+mod holders;
+mod join;
+pub mod key;
+mod level;
+pub mod like;
+mod order_by;
+pub mod plan;
+pub mod predicate;
+pub mod row;
+pub mod row_set;
+pub mod schema;
+mod skip;
+pub mod source;
+pub mod stats;
+mod take;
+pub mod value;
+pub mod view;

@@ -1,0 +1,325 @@
+//! `take`: the window of a partition.
+//!
+//! A window holds the first `offset + limit` rows of a partition in order, or all of them where
+//! there is no limit, and an *edge*: every matching row up to the edge is in the window, and
+//! nothing is known about rows beyond it. A candidate beyond the edge is refused with one
+//! comparison. During a transaction rows come and go freely within the edge; [`Window::settle`]
+//! then evicts what is over capacity, or refills from the edge on, once.
+//!
+//! Contract: after `settle`, `len <= capacity`; the window's rows are the first `capacity`
+//! matching rows after the start cursor; the log holds, sorted by key and at most once per key,
+//! what differs from the last transaction.
+//!
+//! Cost: O(log window) per candidate within the edge, one comparison beyond it; a refill is one
+//! seek plus the rows read. State: the rows, and the edge.
+
+use crate::key::Key;
+use crate::order_by::OrderedRows;
+use crate::plan::Extent;
+use crate::row::Row;
+use crate::skip::Boundary;
+
+/// What happened to one position of a window in one transaction.
+#[derive(Clone, Debug)]
+pub(crate) struct RowChange {
+    pub(crate) key: Key,
+    pub(crate) old: Option<Row>,
+    pub(crate) new: Option<Row>,
+}
+
+/// How far a window knows its partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Edge {
+    /// All matching rows are in the window.
+    Open,
+    /// All matching rows up to this key are in the window.
+    At(Key),
+}
+
+#[derive(Clone, Debug)]
+struct Saved {
+    edge: Edge,
+    boundary: Boundary,
+    was_empty: bool,
+}
+
+/// The ordered, limited rows of a partition.
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    rows: OrderedRows,
+    edge: Edge,
+    boundary: Boundary,
+    log: Vec<RowChange>,
+    saved: Option<Box<Saved>>,
+}
+
+impl Extent {
+    /// How many rows a window of this extent holds, or `None` for all.
+    #[inline]
+    pub(crate) fn capacity(&self) -> Option<usize> {
+        match self.limit {
+            Some(0) => Some(0),
+            Some(limit) => Some(limit.saturating_add(self.offset)),
+            None => None,
+        }
+    }
+}
+
+impl Window {
+    /// A window that has seen nothing yet and takes everything.
+    pub(crate) fn new() -> Window {
+        Window {
+            rows: OrderedRows::default(),
+            edge: Edge::Open,
+            boundary: Boundary::Start,
+            log: Vec::new(),
+            saved: None,
+        }
+    }
+
+    /// The rows, skipped ones included.
+    pub(crate) fn rows(&self) -> &OrderedRows {
+        &self.rows
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    pub(crate) fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    /// The visible rows in order.
+    pub(crate) fn visible(&self) -> impl Iterator<Item = (&Key, &Row)> {
+        let boundary = &self.boundary;
+        self.rows.iter().skip_while(move |(key, _)| !boundary.shows(key))
+    }
+
+    /// Whether a row at this key is visible.
+    pub(crate) fn shows(&self, key: &[u8]) -> bool {
+        self.boundary.shows(key) && self.rows.get(key).is_some()
+    }
+
+    /// Whether a matching row at this key belongs in the window as far as is known.
+    #[inline]
+    pub(crate) fn admits(&self, extent: &Extent, key: &[u8]) -> bool {
+        if extent.limit == Some(0) {
+            return false;
+        }
+        if let Edge::At(edge) = &self.edge
+            && key > &edge[..]
+        {
+            return false;
+        }
+        extent.start.as_ref().is_none_or(|start| start.admits(key))
+    }
+
+    /// Whether a row at this key is in the window; one comparison for keys beyond the edge.
+    #[inline]
+    pub(crate) fn contains(&self, key: &[u8]) -> bool {
+        self.get(key).is_some()
+    }
+
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&Row> {
+        match &self.edge {
+            Edge::At(edge) if key > &edge[..] => None,
+            _ => self.rows.get(key),
+        }
+    }
+
+    fn save(&mut self) {
+        if self.saved.is_none() {
+            self.saved = Some(Box::new(Saved {
+                edge: self.edge.clone(),
+                boundary: self.boundary.clone(),
+                was_empty: self.rows.is_empty(),
+            }));
+        }
+    }
+
+    /// Puts a row in and logs the change. The caller has asked [`Window::admits`].
+    pub(crate) fn insert(&mut self, key: Key, row: Row) {
+        self.save();
+        let old = self.rows.insert(key.clone(), row.clone());
+        self.log.push(RowChange { key, old, new: Some(row) });
+    }
+
+    /// Takes a row out, if it is in, and logs the change.
+    pub(crate) fn remove(&mut self, key: &[u8]) -> bool {
+        if let Edge::At(edge) = &self.edge
+            && key > &edge[..]
+        {
+            return false;
+        }
+        if self.rows.get(key).is_none() {
+            return false;
+        }
+        self.save();
+        let old = self.rows.remove(key);
+        self.log.push(RowChange { key: Key::from_slice(key), old, new: None });
+        true
+    }
+
+    /// Puts a row in during hydration, without a log. Returns whether the window is now full.
+    pub(crate) fn fill(&mut self, extent: &Extent, key: Key, row: Row) -> bool {
+        self.rows.insert(key, row);
+        extent.capacity().is_some_and(|capacity| self.rows.len() >= capacity)
+    }
+
+    /// Ends hydration; `exhausted` says that there are no rows beyond those filled in.
+    pub(crate) fn filled(&mut self, extent: &Extent, exhausted: bool) {
+        self.edge = match (exhausted, self.rows.last_key()) {
+            (false, Some(last)) => Edge::At(last.clone()),
+            _ => Edge::Open,
+        };
+        self.boundary = Boundary::of(&self.rows, extent);
+    }
+
+    /// Evicts what is over capacity. Returns whether rows are missing that lie beyond the edge.
+    pub(crate) fn evict(&mut self, extent: &Extent) -> bool {
+        let Some(capacity) = extent.capacity() else { return false };
+        if self.rows.len() > capacity {
+            self.save();
+            while self.rows.len() > capacity {
+                // The loop condition says that there is a row.
+                let Some((key, row)) = self.rows.pop_last() else { break };
+                self.log.push(RowChange { key, old: Some(row), new: None });
+            }
+            if let Some(last) = self.rows.last_key() {
+                self.edge = Edge::At(last.clone());
+            }
+        }
+        self.rows.len() < capacity && self.edge != Edge::Open
+    }
+
+    /// Ends a refill: the edge moves to the last row, or away where the partition is exhausted.
+    pub(crate) fn refilled(&mut self, exhausted: bool) {
+        self.save();
+        match (exhausted, self.rows.last_key()) {
+            (false, Some(last)) => self.edge = Edge::At(last.clone()),
+            _ => self.edge = Edge::Open,
+        }
+    }
+
+    /// Consolidates the log and finds the new boundary; the window is within capacity now.
+    pub(crate) fn settle(&mut self, extent: &Extent) {
+        if self.saved.is_none() {
+            return;
+        }
+        consolidate(&mut self.log);
+        self.boundary = Boundary::of(&self.rows, extent);
+        debug_assert!(extent.capacity().is_none_or(|capacity| self.rows.len() <= capacity));
+        debug_assert!(self.log.windows(2).all(|pair| pair[0].key < pair[1].key));
+    }
+
+    /// What changed in this transaction, among all rows of the window. Only after `settle`.
+    pub(crate) fn log(&self) -> &[RowChange] {
+        &self.log
+    }
+
+    /// Whether the window was empty before the transaction.
+    pub(crate) fn was_empty(&self) -> bool {
+        self.saved.as_ref().map_or(self.rows.is_empty(), |saved| saved.was_empty)
+    }
+
+    /// What changed in this transaction among the visible rows, sorted by key.
+    pub(crate) fn visible_changes(&self) -> Vec<RowChange> {
+        let Some(saved) = &self.saved else { return Vec::new() };
+        if saved.boundary == Boundary::Start && self.boundary == Boundary::Start {
+            return self.log.clone();
+        }
+        let mut changes: Vec<RowChange> = self
+            .log
+            .iter()
+            .map(|change| RowChange {
+                key: change.key.clone(),
+                old: change.old.clone().filter(|_| saved.boundary.shows(&change.key)),
+                new: change.new.clone().filter(|_| self.boundary.shows(&change.key)),
+            })
+            .filter(|change| change.old.is_some() || change.new.is_some())
+            .collect();
+        // Rows that did not change themselves but crossed the boundary.
+        for (key, row) in self.rows.iter() {
+            let (before, after) = (saved.boundary.shows(key), self.boundary.shows(key));
+            if before && after {
+                break;
+            }
+            if before != after && self.logged(key).is_none() {
+                changes.push(RowChange {
+                    key: key.clone(),
+                    old: before.then(|| row.clone()),
+                    new: after.then(|| row.clone()),
+                });
+            }
+        }
+        changes.sort_by(|a, b| a.key.cmp(&b.key));
+        changes
+    }
+
+    fn logged(&self, key: &[u8]) -> Option<&RowChange> {
+        let at = self.log.binary_search_by(|change| change.key[..].cmp(key)).ok()?;
+        Some(&self.log[at])
+    }
+
+    /// The visible rows as they were before the transaction, in order.
+    pub(crate) fn visible_before(&self) -> Vec<(Key, Row)> {
+        let Some(saved) = &self.saved else {
+            return self.visible().map(|(key, row)| (key.clone(), row.clone())).collect();
+        };
+        let mut rows: Vec<(Key, Row)> = self
+            .rows
+            .iter()
+            .filter(|(key, _)| self.logged(key).is_none())
+            .map(|(key, row)| (key.clone(), row.clone()))
+            .chain(self.log.iter().filter_map(|change| Some((change.key.clone(), change.old.clone()?))))
+            .filter(|(key, _)| saved.boundary.shows(key))
+            .collect();
+        rows.sort_by(|a, b| a.0.cmp(&b.0));
+        rows
+    }
+
+    /// Forgets the log: the transaction is over.
+    pub(crate) fn commit(&mut self) {
+        self.log.clear();
+        self.saved = None;
+    }
+
+    /// Puts everything back to where it was before the transaction.
+    pub(crate) fn rollback(&mut self) {
+        let Some(saved) = self.saved.take() else { return };
+        for change in std::mem::take(&mut self.log).into_iter().rev() {
+            match change.old {
+                Some(row) => drop(self.rows.insert(change.key, row)),
+                None => drop(self.rows.remove(&change.key)),
+            }
+        }
+        self.edge = saved.edge;
+        self.boundary = saved.boundary;
+    }
+
+    /// Bytes held, without the rows' own.
+    pub(crate) fn bytes(&self) -> usize {
+        self.rows.bytes() + self.log.capacity() * size_of::<RowChange>()
+    }
+}
+
+/// Sorts a log by key and merges the entries of one key: the first `old`, the last `new`, and
+/// nothing where both are absent or the row is the same.
+fn consolidate(log: &mut Vec<RowChange>) {
+    if log.len() > 1 {
+        log.sort_by(|a, b| a.key.cmp(&b.key));
+        log.dedup_by(|later, earlier| {
+            let same = later.key == earlier.key;
+            if same {
+                earlier.new = later.new.take();
+            }
+            same
+        });
+    }
+    log.retain(|change| match (&change.old, &change.new) {
+        (None, None) => false,
+        (Some(old), Some(new)) => old != new,
+        _ => true,
+    });
+}

@@ -1,0 +1,111 @@
+//! Queries: how they are written, read from JSON, checked and planned.
+//!
+//! A [`Query`] is made in Rust ([`Query::table`] and the methods after it) or read from an AST in
+//! JSON ([`Query::from_ast`]). It holds names only. [`Query::compile`] checks it against a
+//! [`Schema`] and makes the [`Plan`] that the dataflow runs, with the [`ViewFormat`] that says how
+//! the result is shown.
+//!
+//! ```
+//! use penstock::query::{Desc, Query, Related, col, exists, or};
+//!
+//! let query = Query::table("issue")
+//!     .filter(or([col("open").eq(true), exists("comments")]))
+//!     .order_by("modified", Desc)
+//!     .related("owner", Related::one("user").on("ownerId", "id"))
+//!     .limit(100);
+//! # let _ = query;
+//! ```
+
+mod ast;
+mod ast_condition;
+mod ast_json;
+mod builder;
+mod condition;
+mod draft;
+mod error;
+mod filter;
+mod form;
+mod format;
+mod hops;
+mod level;
+mod limits;
+mod page;
+mod params;
+mod path;
+mod resolve;
+
+use std::sync::Arc;
+
+use penstock_operators::plan::Plan;
+use penstock_operators::schema::{Schema, TableId};
+
+pub use builder::Related;
+pub use error::QueryError;
+pub use filter::{
+    Col, Filter, List, Operand, Param, and, col, exists, exists_where, not, not_exists,
+    not_exists_where, or, param,
+};
+pub use limits::{MAX_DEPTH, MAX_LITERALS, MAX_NODES};
+pub use params::Params;
+pub use penstock_operators::key::Direction::{self, Asc, Desc};
+
+use form::{Body, Origin};
+
+/// A query over one table with subqueries for related rows. See the [module](self) for how to
+/// make one.
+///
+/// It means, in this order: the rows of the table that satisfy the filters, in order, from the
+/// start position on, without the first `offset`, at most `limit`, each with its related rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Query {
+    table: String,
+    body: Body,
+    origin: Origin,
+}
+
+/// A query that has been checked and planned.
+#[derive(Clone, Debug)]
+pub struct CompiledQuery {
+    /// What to keep, and with which constants.
+    pub plan: Plan,
+    /// How the result is shown.
+    pub view: Arc<ViewFormat>,
+}
+
+/// How one level of a result is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewFormat {
+    /// The table of the level's rows.
+    pub table: TableId,
+    /// Whether the level is shown as one row or none instead of a list.
+    pub singular: bool,
+    /// Whether a second row is a violation of what the relationship was declared to be.
+    pub expect_one: bool,
+    /// The relationships of the level's rows, in the order of the level plan's `related`.
+    pub relationships: Vec<ViewRelationship>,
+}
+
+/// One relationship of a level's rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewRelationship {
+    /// The name that the related rows are attached under.
+    pub name: String,
+    /// How they are shown.
+    pub format: Arc<ViewFormat>,
+}
+
+impl Query {
+    /// Checks the query against a schema, puts in the parameters and plans it.
+    ///
+    /// The work follows the size of the query, not of the data. The same query gives the same
+    /// plan; queries that differ only in the literals of equality conditions, limits, offsets and
+    /// start positions give plans of the same shape.
+    ///
+    /// # Errors
+    ///
+    /// Names that the schema does not have, comparisons between types, parameters that are not
+    /// supplied, and queries beyond [`MAX_DEPTH`], [`MAX_NODES`] or [`MAX_LITERALS`].
+    pub fn compile(&self, schema: &Schema, params: &Params) -> Result<CompiledQuery, QueryError> {
+        level::compile(self, schema, params)
+    }
+}

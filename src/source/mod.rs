@@ -1,0 +1,29 @@
+//! Sources: where rows live, behind [`penstock_operators::source::Source`].
+//!
+//! [`MemorySource`] keeps every table in ordered maps and is the reference for what a source does.
+//! [`FaultySource`] wraps any source and makes chosen reads fail, for testing error paths.
+//! Sources know neither queries nor subscriptions.
+
+mod access;
+mod faulty;
+mod load;
+mod memory;
+mod pending;
+mod pieces;
+mod span;
+mod table;
+mod tree;
+mod unique;
+
+#[cfg(test)]
+mod tests;
+
+pub use faulty::FaultySource;
+pub use memory::MemorySource;
+
+/// A hasher state that is the same in every process, so that no answer depends on the run.
+type FixedState = ahash::RandomState;
+
+fn fixed_state() -> FixedState {
+    FixedState::with_seeds(0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344)
+}

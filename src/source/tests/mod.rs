@@ -1,0 +1,8 @@
+//! Tests of the sources: one file for each thing that is promised.
+
+mod faults;
+mod indexes;
+mod load;
+mod model;
+mod scans;
+mod transactions;

@@ -1,0 +1,687 @@
+//! What queries are planned to: lifting, negation, gates, junctions, orders and extents.
+
+mod query_support;
+
+use std::sync::Arc;
+
+use penstock::query::{
+    Asc, CompiledQuery, Desc, Filter, Params, Query, Related, and, col, exists, exists_where, not,
+    not_exists, or, param,
+};
+use penstock::row;
+use penstock_operators::key::{Direction, Key, KeyBuffer, encode};
+use penstock_operators::plan::{Binding, Condition, Edge, Extent, Input, LevelPlan, Start};
+use penstock_operators::predicate::{CompareOp, Operand, Predicate, ValueSet};
+use penstock_operators::value::Value;
+use serde_json::{Value as Json, json};
+
+// Columns of the tables of `query_support::schema`.
+const ID: usize = 0;
+const TITLE: usize = 1;
+const OPEN: usize = 2;
+const OWNER: usize = 3;
+const MODIFIED: usize = 4;
+const META: usize = 5;
+const COMMENT_ISSUE: usize = 1;
+const COMMENT_AUTHOR: usize = 2;
+
+fn plan(query: &Query) -> CompiledQuery {
+    query.compile(&query_support::schema(), &Params::new()).expect("a valid query")
+}
+
+fn plan_ast(ast: &Json) -> CompiledQuery {
+    plan(&Query::from_ast(ast).expect("a well-formed AST"))
+}
+
+fn issues() -> Query {
+    Query::table("issue")
+}
+
+fn compare(column: usize, op: CompareOp, value: impl Into<Value>) -> Condition {
+    Condition::Test(Predicate::Compare {
+        left: Operand::Column(column),
+        op,
+        right: Operand::Literal(value.into()),
+    })
+}
+
+fn is_null(column: usize, negated: bool) -> Condition {
+    Condition::Test(Predicate::Is {
+        left: Operand::Column(column),
+        right: Operand::Literal(Value::Null),
+        negated,
+    })
+}
+
+/// The parts of a level that scans: partition, correlated, condition, gates.
+fn scan(level: &LevelPlan) -> (&[usize], usize, &Condition, &[Edge]) {
+    match &level.input {
+        Input::Scan { partition, correlated, condition, gates } => {
+            (partition, *correlated, condition, gates)
+        }
+        Input::Junction { .. } => panic!("a junction where a scan is expected"),
+    }
+}
+
+/// The condition that a filter on issues leaves at the root.
+fn condition(filter: Filter) -> Condition {
+    scan(&plan(&issues().filter(filter)).plan.shape).2.clone()
+}
+
+fn ast_condition(condition: Json) -> Condition {
+    let ast = json!({"table": "issue", "where": condition});
+    scan(&plan_ast(&ast).plan.shape).2.clone()
+}
+
+fn simple(op: &str, column: &str, value: Json) -> Json {
+    json!({"type": "simple", "op": op, "left": {"type": "column", "name": column},
+           "right": {"type": "literal", "value": value}})
+}
+
+#[test]
+fn a_bare_table_is_a_scan_in_primary_key_order() {
+    let compiled = plan(&issues());
+    let level = &compiled.plan.shape;
+    assert_eq!(scan(level), (&[][..], 0, &Condition::Always(true), &[][..]));
+    assert_eq!(level.order.columns(), [(ID, Direction::Asc)]);
+    assert_eq!(
+        *compiled.plan.binding,
+        Binding { constants: vec![], extent: Extent::default(), children: vec![] }
+    );
+    assert!(!compiled.view.singular);
+}
+
+#[test]
+fn equalities_are_lifted_in_column_order() {
+    let one = plan(&issues().filter(col("ownerId").is_null()).filter(col("title").eq("x")));
+    let other = plan(&issues().filter(and([col("title").is("x"), col("ownerId").is_null()])));
+    assert_eq!(one.plan, other.plan);
+    let (partition, correlated, condition, _) = scan(&one.plan.shape);
+    assert_eq!((partition, correlated), (&[TITLE, OWNER][..], 0));
+    assert_eq!(*condition, Condition::Always(true));
+    assert_eq!(one.plan.binding.constants, [Value::from("x"), Value::Null]);
+}
+
+#[test]
+fn queries_that_differ_in_constants_share_a_shape() {
+    let owned_by = |owner: i32, limit| {
+        let query = issues()
+            .filter(col("ownerId").eq(owner))
+            .filter(exists_where("comments", |q| q.filter(col("authorId").eq(owner))));
+        plan(&query.limit(limit)).plan
+    };
+    assert_eq!(owned_by(1, 10).shape, owned_by(2, 20).shape);
+    assert_ne!(owned_by(1, 10).binding, owned_by(2, 10).binding);
+}
+
+#[test]
+fn the_second_equality_on_a_column_stays() {
+    let compiled = plan(&issues().filter(and([col("id").eq(1), col("id").eq(2)])));
+    let (partition, _, condition, _) = scan(&compiled.plan.shape);
+    assert_eq!(partition, [ID]);
+    assert_eq!(*condition, compare(ID, CompareOp::Eq, 2));
+    assert_eq!(compiled.plan.binding.constants, [Value::from(1)]);
+
+    let compiled = plan(&issues().filter(and([col("id").eq(1), col("id").is(1)])));
+    assert_eq!(*scan(&compiled.plan.shape).2, Condition::Always(true));
+}
+
+#[test]
+fn an_equality_on_a_correlated_column_stays() {
+    let query = issues().related(
+        "comments",
+        Related::named().filter(and([col("issueId").eq(7), col("authorId").eq(3)])),
+    );
+    let compiled = plan(&query);
+    let (partition, correlated, condition, _) = scan(&compiled.plan.shape.related[0].child);
+    assert_eq!((partition, correlated), (&[COMMENT_ISSUE, COMMENT_AUTHOR][..], 1));
+    assert_eq!(*condition, compare(COMMENT_ISSUE, CompareOp::Eq, 7));
+    assert_eq!(compiled.plan.binding.children[0].constants, [Value::from(3)]);
+}
+
+#[test]
+fn only_top_level_equalities_are_lifted() {
+    let filter = or([col("id").eq(1), col("ownerId").eq(2)]);
+    let expected =
+        Condition::Any(vec![compare(ID, CompareOp::Eq, 1), compare(OWNER, CompareOp::Eq, 2)]);
+    assert_eq!(condition(filter), expected);
+    assert_eq!(condition(col("meta").is_null()), is_null(META, false));
+    let same_columns = condition(col("id").eq(col("ownerId")));
+    let expected = Condition::Test(Predicate::Compare {
+        left: Operand::Column(ID),
+        op: CompareOp::Eq,
+        right: Operand::Column(OWNER),
+    });
+    assert_eq!(same_columns, expected);
+}
+
+#[test]
+fn wrappers_around_an_equality_do_not_hide_it() {
+    let filter = and([or([and([not(col("id").ne(7))])]), or([or([]), and([])])]);
+    let compiled = plan(&issues().filter(filter));
+    let (partition, _, condition, _) = scan(&compiled.plan.shape);
+    assert_eq!((partition, condition), (&[ID][..], &Condition::Always(true)));
+}
+
+#[test]
+fn negation_goes_to_the_leaves() {
+    let gt = |value| compare(ID, CompareOp::Gt, value);
+    assert_eq!(condition(not(col("id").le(1))), gt(1));
+    assert_eq!(condition(not(not(col("id").gt(1)))), gt(1));
+    assert_eq!(
+        condition(not(or([col("id").le(1), and([col("id").le(2), col("title").is_null()])]))),
+        Condition::All(vec![gt(1), Condition::Any(vec![gt(2), is_null(TITLE, true)])])
+    );
+    assert_eq!(
+        condition(not(col("id").in_([1, 2]))),
+        Condition::Test(Predicate::In {
+            operand: Operand::Column(ID),
+            set: ValueSet::new(vec![Value::from(1), Value::from(2)]),
+            negated: true
+        })
+    );
+    let Condition::Test(Predicate::Like { negated, .. }) = condition(not(col("title").like("a%")))
+    else {
+        panic!("NOT LIKE is a LIKE test");
+    };
+    assert!(negated);
+    assert_eq!(condition(not(exists("comments"))), Condition::Gate { gate: 0, negated: true });
+    assert_eq!(condition(not(not_exists("comments"))), Condition::Gate { gate: 0, negated: false });
+}
+
+#[test]
+fn comparisons_with_null_are_false_also_when_negated() {
+    for (op, column) in [
+        ("=", "id"),
+        ("!=", "id"),
+        ("<", "title"),
+        (">=", "open"),
+        ("LIKE", "title"),
+        ("NOT ILIKE", "id"),
+        ("IN", "id"),
+        ("NOT IN", "id"),
+        ("=", "meta"),
+    ] {
+        assert_eq!(ast_condition(simple(op, column, Json::Null)), Condition::Always(false), "{op}");
+    }
+    assert_eq!(condition(not(col("id").eq(Value::Null))), Condition::Always(false));
+    assert_eq!(ast_condition(simple("IS NOT", "meta", Json::Null)), is_null(META, true));
+}
+
+#[test]
+fn empty_lists_of_conditions_are_constants() {
+    assert_eq!(condition(or([])), Condition::Always(false));
+    assert_eq!(condition(and([])), Condition::Always(true));
+    assert_eq!(condition(not(or([]))), Condition::Always(true));
+    assert_eq!(condition(and([col("id").gt(1), or([])])), Condition::Always(false));
+    assert_eq!(condition(or([col("id").gt(1), and([])])), Condition::Always(true));
+    assert_ne!(plan(&issues().filter(or([]))).plan, plan(&issues()).plan);
+}
+
+#[test]
+fn short_lists_of_values() {
+    let none: [i32; 0] = [];
+    assert_eq!(condition(col("id").in_(none)), Condition::Always(false));
+    assert_eq!(condition(col("ownerId").not_in(none)), is_null(OWNER, true));
+    assert_eq!(condition(col("ownerId").not_in([7])), compare(OWNER, CompareOp::Ne, 7));
+    let compiled = plan(&issues().filter(col("ownerId").in_([7, 7])));
+    assert_eq!(scan(&compiled.plan.shape).0, [OWNER]);
+    assert_eq!(compiled.plan.binding.constants, [Value::from(7)]);
+}
+
+#[test]
+fn in_an_ast_values_of_another_type_are_never_equal() {
+    let never = Condition::Always(false);
+    assert_eq!(ast_condition(simple("=", "title", json!(1))), never);
+    assert_eq!(ast_condition(simple("IS", "title", json!(1))), never);
+    assert_eq!(ast_condition(simple("!=", "ownerId", json!("x"))), is_null(OWNER, true));
+    assert_eq!(ast_condition(simple("IS NOT", "title", json!(1))), Condition::Always(true));
+    assert_eq!(ast_condition(simple("IN", "id", json!(["1", true]))), never);
+    assert_eq!(
+        ast_condition(simple("NOT IN", "ownerId", json!(["1", 2]))),
+        compare(OWNER, CompareOp::Ne, 2)
+    );
+}
+
+#[test]
+fn constant_conditions_are_decided() {
+    let constant = |op: &str, left: Json, right: Json| {
+        ast_condition(json!({"type": "simple", "op": op,
+            "left": {"type": "literal", "value": left},
+            "right": {"type": "literal", "value": right}}))
+    };
+    let cases = [
+        ("=", json!(1), json!(1.0), true),
+        ("!=", json!("a"), json!("a"), false),
+        ("<", json!("｡"), json!("😀"), true),
+        ("IS", json!(null), json!(null), true),
+        ("IS NOT", json!(null), json!(1), true),
+        ("=", json!(null), json!(1), false),
+        ("NOT IN", json!(null), json!([]), false),
+        ("NOT IN", json!(1), json!([]), true),
+        ("IN", json!(2), json!([1, 2]), true),
+        ("=", json!("1"), json!(1), false),
+        ("!=", json!("1"), json!(1), true),
+        ("LIKE", json!("abc"), json!("abc"), true),
+    ];
+    for (op, left, right, expected) in cases {
+        let text = format!("{left} {op} {right}");
+        assert_eq!(constant(op, left, right), Condition::Always(expected), "{text}");
+    }
+}
+
+#[test]
+fn a_literal_on_the_left_of_a_column_is_mirrored() {
+    let mirrored = |op: &str| {
+        ast_condition(json!({"type": "simple", "op": op,
+            "left": {"type": "literal", "value": 5}, "right": {"type": "column", "name": "id"}}))
+    };
+    assert_eq!(mirrored("<"), compare(ID, CompareOp::Gt, 5));
+    assert_eq!(mirrored(">="), compare(ID, CompareOp::Le, 5));
+    assert_eq!(mirrored("!="), compare(ID, CompareOp::Ne, 5));
+}
+
+#[test]
+fn an_exists_is_a_gate() {
+    let compiled = plan(
+        &issues().filter(exists(
+            Related::many("comment")
+                .on("id", "issueId")
+                .filter(and([col("authorId").eq(3), col("text").ne("x")]))
+                .order_by("created", Desc)
+                .limit(9),
+        )),
+    );
+    let (_, _, condition, gates) = scan(&compiled.plan.shape);
+    assert_eq!(*condition, Condition::Gate { gate: 0, negated: false });
+    let [gate] = gates else { panic!("one gate") };
+    assert_eq!(gate.columns, [ID]);
+    assert_eq!(gate.child.order.columns(), [(ID, Direction::Asc)]);
+    assert!(gate.child.related.is_empty());
+    let (partition, correlated, condition, _) = scan(&gate.child);
+    assert_eq!((partition, correlated), (&[COMMENT_ISSUE, COMMENT_AUTHOR][..], 1));
+    assert_eq!(*condition, compare(3, CompareOp::Ne, "x"));
+    let binding = &compiled.plan.binding.children[0];
+    assert_eq!(binding.constants, [Value::from(3)]);
+    assert_eq!(binding.extent, Extent { limit: Some(1), ..Extent::default() });
+    assert!(compiled.view.relationships.is_empty());
+}
+
+#[test]
+fn equal_gates_are_one() {
+    let by = |author: i32| exists_where("comments", |q| q.filter(col("authorId").eq(author)));
+    let ad_hoc = exists(Related::many("comment").on("id", "issueId").filter(col("authorId").eq(1)));
+    let query = issues().filter(or([by(1), and([by(2), not(by(1))]), ad_hoc]));
+    let compiled = plan(&query);
+    let (_, _, condition, gates) = scan(&compiled.plan.shape);
+    assert_eq!(gates.len(), 2);
+    assert_eq!(compiled.plan.binding.children.len(), 2);
+    let gate = |gate, negated| Condition::Gate { gate, negated };
+    assert_eq!(
+        *condition,
+        Condition::Any(vec![
+            gate(0, false),
+            gate(0, false),
+            Condition::All(vec![gate(1, false), gate(0, true)])
+        ])
+    );
+    let constants: Vec<_> =
+        compiled.plan.binding.children.iter().map(|child| child.constants.clone()).collect();
+    assert_eq!(constants, [[Value::from(1)], [Value::from(2)]]);
+}
+
+#[test]
+fn row_tests_come_before_gates() {
+    let filter = and([
+        or([exists("comments"), col("id").gt(1)]),
+        exists("owner"),
+        or([col("id").gt(5), col("title").gt("x")]),
+        col("title").ne("y"),
+    ]);
+    let gate = |gate| Condition::Gate { gate, negated: false };
+    assert_eq!(
+        condition(filter),
+        Condition::All(vec![
+            compare(TITLE, CompareOp::Ne, "y"),
+            Condition::Any(vec![compare(ID, CompareOp::Gt, 5), compare(TITLE, CompareOp::Gt, "x")]),
+            gate(0),
+            Condition::Any(vec![compare(ID, CompareOp::Gt, 1), gate(1)]),
+        ])
+    );
+}
+
+#[test]
+fn gates_that_no_row_can_open_are_constant() {
+    let limited = |rows| Related::declared("comments").limit(rows);
+    assert_eq!(condition(exists(limited(0))), Condition::Always(false));
+    assert_eq!(condition(not_exists(limited(0))), Condition::Always(true));
+    assert_eq!(condition(not(exists(limited(0)))), Condition::Always(true));
+    assert_eq!(condition(exists(limited(1))), Condition::Gate { gate: 0, negated: false });
+    let impossible = exists_where("labels", |q| q.filter(or([])));
+    assert_eq!(condition(not(impossible)), Condition::Always(true));
+    let compiled = plan(&issues().filter(and([exists("owner"), exists(limited(0))])));
+    assert!(scan(&compiled.plan.shape).3.is_empty());
+}
+
+#[test]
+fn an_exists_over_two_hops_is_nested() {
+    let declared =
+        plan(&issues().filter(exists_where("labels", |q| q.filter(col("name").eq("x")))));
+    let (_, _, _, gates) = scan(&declared.plan.shape);
+    assert_eq!(gates[0].columns, [ID]);
+    let (partition, correlated, condition, inner) = scan(&gates[0].child);
+    assert_eq!((partition, correlated), (&[0][..], 1));
+    assert_eq!(*condition, Condition::Gate { gate: 0, negated: false });
+    assert_eq!(inner[0].columns, [1]);
+    assert_eq!(scan(&inner[0].child).0, [0, 1]);
+    let binding = &declared.plan.binding.children[0].children[0];
+    assert_eq!(binding.constants, [Value::from("x")]);
+    assert_eq!(binding.extent.limit, Some(1));
+
+    let nested =
+        exists(Related::many("issueLabel").on("id", "issueId").filter(exists(
+            Related::many("label").on("labelId", "id").filter(col("name").eq("x")),
+        )));
+    assert_eq!(plan(&issues().filter(nested)).plan, declared.plan);
+}
+
+#[test]
+fn a_junction_has_near_and_far() {
+    let query = issues().related(
+        "labels",
+        Related::many("issueLabel")
+            .on("id", "issueId")
+            .filter(col("labelId").gt(10))
+            .then("label")
+            .on("labelId", "id")
+            .filter(and([col("name").eq("x"), exists(Related::many("user").on("id", "id"))]))
+            .order_by("name", Desc)
+            .related("users", Related::many("user").on("id", "id"))
+            .limit(3),
+    );
+    let compiled = plan(&query);
+    let edge = &compiled.plan.shape.related[0];
+    assert_eq!(edge.columns, [ID]);
+    assert_eq!(edge.child.order.columns(), [(1, Direction::Desc), (0, Direction::Asc)]);
+    assert_eq!(edge.child.related.len(), 1);
+    let Input::Junction { near, far } = &edge.child.input else { panic!("a junction") };
+
+    let schema = query_support::schema();
+    assert_eq!(Some(near.table), schema.table_id("issueLabel"));
+    assert_eq!(scan(near), (&[0][..], 1, &compare(1, CompareOp::Gt, 10), &[][..]));
+    assert_eq!(near.order.columns(), [(0, Direction::Asc), (1, Direction::Asc)]);
+    assert!(near.related.is_empty());
+
+    assert_eq!(far.columns, [1]);
+    assert_eq!(far.child.table, edge.child.table);
+    assert_eq!(Some(far.child.table), schema.table_id("label"));
+    assert_eq!(far.child.order.columns(), [(0, Direction::Asc)]);
+    assert!(far.child.related.is_empty());
+    let (partition, correlated, condition, gates) = scan(&far.child);
+    assert_eq!((partition, correlated, gates.len()), (&[0, 1][..], 1, 1));
+    assert_eq!(*condition, Condition::Gate { gate: 0, negated: false });
+
+    let binding = &compiled.plan.binding.children[0];
+    assert_eq!(binding.constants, []);
+    assert_eq!(binding.extent, Extent { limit: Some(3), ..Extent::default() });
+    let [near, far, users] = &binding.children[..] else { panic!("near, far and users") };
+    assert_eq!((&near.extent, near.children.len()), (&Extent::default(), 0));
+    assert_eq!((&far.extent, far.children.len()), (&Extent::default(), 1));
+    assert_eq!(far.constants, [Value::from("x")]);
+    assert_eq!(**users, Binding { constants: vec![], extent: Extent::default(), children: vec![] });
+    assert_eq!(compiled.view.relationships[0].name, "labels");
+    assert_eq!(compiled.view.relationships[0].format.relationships[0].name, "users");
+}
+
+#[test]
+fn the_junction_of_an_ast_is_that_of_the_builder() {
+    let ast = json!({"table": "issue", "related": [{
+        "correlation": {"parentField": ["id"], "childField": ["issueId"]},
+        "hidden": true,
+        "system": "client",
+        "subquery": {"table": "issueLabel", "alias": "labels", "related": [{
+            "correlation": {"parentField": ["labelId"], "childField": ["id"]},
+            "subquery": {"table": "label", "alias": "labels",
+                "where": simple(">", "name", json!("a")), "orderBy": [["name", "asc"]]}}]}}]});
+    let built = issues()
+        .related("labels", Related::named().filter(col("name").gt("a")).order_by("name", Asc));
+    let (ast, built) = (plan_ast(&ast), plan(&built));
+    assert_eq!(ast.plan, built.plan);
+    assert_eq!(ast.view, built.view);
+}
+
+#[test]
+fn three_hops_are_a_junction_of_a_junction() {
+    let compiled = plan(
+        &Query::table("user").related(
+            "labels",
+            Related::many("issue")
+                .on("id", "ownerId")
+                .then("issueLabel")
+                .on("id", "issueId")
+                .then("label")
+                .on("labelId", "id"),
+        ),
+    );
+    let edge = &compiled.plan.shape.related[0];
+    assert_eq!(edge.columns, [0]);
+    let Input::Junction { near, far } = &edge.child.input else { panic!("a junction") };
+    assert_eq!(far.columns, [1]);
+    assert_eq!(near.order.columns(), [(0, Direction::Asc), (1, Direction::Asc)]);
+    let Input::Junction { near: first, far: second } = &near.input else { panic!("a junction") };
+    assert_eq!(scan(first).0, [OWNER]);
+    assert_eq!(second.columns, [ID]);
+    assert_eq!(second.child.table, near.table);
+    let binding = &compiled.plan.binding.children[0];
+    assert_eq!(binding.children.len(), 2);
+    assert_eq!(binding.children[0].children.len(), 2);
+    assert_eq!(binding.children[1].children.len(), 0);
+}
+
+#[test]
+fn orders_are_completed_and_cut() {
+    let order = |query: Query| plan(&query).plan.shape.order.columns().to_vec();
+    assert_eq!(
+        order(issues().order_by("modified", Desc)),
+        [(MODIFIED, Direction::Desc), (ID, Direction::Asc)]
+    );
+    assert_eq!(
+        order(issues().order_by("modified", Desc).order_by("id", Desc).order_by("title", Asc)),
+        [(MODIFIED, Direction::Desc), (ID, Direction::Desc)]
+    );
+    assert_eq!(
+        order(issues().order_by("title", Desc).order_by("title", Asc)),
+        [(TITLE, Direction::Desc), (ID, Direction::Asc)]
+    );
+    assert_eq!(
+        order(Query::table("issueLabel").order_by("labelId", Desc)),
+        [(1, Direction::Desc), (0, Direction::Asc)]
+    );
+}
+
+fn key(parts: &[(Value, Direction)]) -> Key {
+    let mut buffer = KeyBuffer::new();
+    for (value, direction) in parts {
+        encode(&mut buffer, value.as_ref(), *direction);
+    }
+    Key::from_slice(&buffer)
+}
+
+#[test]
+fn start_positions_are_keys_of_the_completed_order() {
+    let start = |query: Query| plan(&query).plan.binding.extent.start.clone();
+    let ordered = || issues().order_by("modified", Desc);
+    let modified = (Value::from(2.5), Direction::Desc);
+    assert_eq!(
+        start(ordered().start_after(row! { id: 7, title: "ignored", modified: 2.5 })),
+        Some(Start {
+            key: key(&[modified.clone(), (Value::from(7), Direction::Asc)]),
+            exclusive: true
+        })
+    );
+    assert_eq!(
+        start(ordered().start_at([("modified", 2.5)])),
+        Some(Start { key: key(&[modified, (Value::Null, Direction::Asc)]), exclusive: false })
+    );
+    let ast = json!({"table": "issue", "orderBy": [["id", "desc"]],
+        "start": {"row": {"id": 7, "meta": {"any": []}, "open": "wrong"}, "exclusive": true}});
+    assert_eq!(
+        plan_ast(&ast).plan.binding.extent.start,
+        Some(Start { key: key(&[(Value::from(7), Direction::Desc)]), exclusive: true })
+    );
+}
+
+#[test]
+fn extents_of_one_row() {
+    let at_root = plan(&issues().one());
+    assert_eq!(at_root.plan.binding.extent.limit, Some(1));
+    assert!(at_root.view.singular && !at_root.view.expect_one);
+
+    let owner = |related: Related| {
+        let compiled = plan(&issues().related("owner", related));
+        let format = Arc::clone(&compiled.view.relationships[0].format);
+        let extent = &compiled.plan.binding.children[0].extent;
+        assert_eq!(extent.expect_one, format.expect_one);
+        (extent.limit, format.singular, format.expect_one)
+    };
+    let declared = || Related::one("user").on("ownerId", "id");
+    assert_eq!(owner(declared()), (Some(2), true, true));
+    assert_eq!(owner(Related::named()), (Some(2), true, true));
+    assert_eq!(owner(declared().limit(1)), (Some(1), true, false));
+    assert_eq!(owner(declared().limit(0)), (Some(0), true, false));
+    assert_eq!(owner(declared().limit(5)), (Some(2), true, true));
+    assert_eq!(owner(declared().first()), (Some(1), true, false));
+    let many = || Related::many("user").on("ownerId", "id");
+    assert_eq!(owner(many()), (None, false, false));
+    assert_eq!(owner(many().limit(5)), (Some(5), false, false));
+    assert_eq!(owner(many().limit(5).first()), (Some(1), true, false));
+}
+
+#[test]
+fn a_format_makes_relationships_singular() {
+    let related = |alias: &str, extra: Json| {
+        let mut subquery = json!({"table": "user", "alias": alias});
+        if let (Some(subquery), Json::Object(extra)) = (subquery.as_object_mut(), extra) {
+            subquery.extend(extra);
+        }
+        json!({"correlation": {"parentField": ["ownerId"], "childField": ["id"]},
+               "subquery": subquery})
+    };
+    let ast = json!({"table": "issue", "related": [
+        related("a", json!({})), related("b", json!({"limit": 1})), related("c", json!({}))]});
+    let one = json!({"singular": true, "relationships": {}});
+    let format = json!({"singular": true, "relationships": {"a": one, "b": one}});
+    let query = Query::from_ast_with_format(&ast, &format).expect("a well-formed AST");
+    let compiled = plan(&query);
+    let seen: Vec<_> = compiled
+        .view
+        .relationships
+        .iter()
+        .zip(&compiled.plan.binding.children)
+        .map(|(view, binding)| {
+            (view.name.as_str(), view.format.singular, view.format.expect_one, binding.extent.limit)
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [("a", true, true, Some(2)), ("b", true, false, Some(1)), ("c", false, false, None)]
+    );
+    assert_eq!((compiled.view.singular, compiled.plan.binding.extent.limit), (true, Some(1)));
+    assert!(!plan_ast(&ast).view.relationships[0].format.singular);
+}
+
+#[test]
+fn of_two_relationships_of_one_name_the_last_counts() {
+    let query = issues()
+        .related("x", Related::declared("comments"))
+        .with("owner")
+        .related("x", Related::declared("owner"));
+    let compiled = plan(&query);
+    let names: Vec<_> =
+        compiled.view.relationships.iter().map(|relationship| &*relationship.name).collect();
+    assert_eq!(names, ["owner", "x"]);
+    assert_eq!(compiled.plan.shape.related[1].columns, [OWNER]);
+    assert_eq!(compiled.plan.binding.children.len(), 2);
+}
+
+#[test]
+fn a_repeated_pair_of_correlated_columns_counts_once() {
+    let compiled =
+        plan(&issues().related("x", Related::many("comment").on("id", "id").on("id", "id")));
+    assert_eq!(compiled.plan.shape.related[0].columns, [ID]);
+    let compiled =
+        plan(&issues().related("x", Related::many("comment").on("id", "id").on("id", "issueId")));
+    assert_eq!(compiled.plan.shape.related[0].columns, [ID, ID]);
+    assert_eq!(scan(&compiled.plan.shape.related[0].child).0, [0, COMMENT_ISSUE]);
+}
+
+#[test]
+fn children_are_bound_gates_first() {
+    let compiled = plan(
+        &issues()
+            .with("owner")
+            .filter(exists("comments"))
+            .filter(exists_where("owner", |q| q.filter(col("name").eq("x")))),
+    );
+    let limits: Vec<_> =
+        compiled.plan.binding.children.iter().map(|child| child.extent.limit).collect();
+    assert_eq!(limits, [Some(1), Some(1), Some(2)]);
+}
+
+#[test]
+fn parameters_are_bound_like_literals() {
+    let query = issues().filter(and([
+        col("ownerId").eq(param("owner")),
+        col("title").in_(param("titles")),
+        col("open").is(param("open")),
+    ]));
+    let params =
+        Params::new().set("owner", 7).set_list("titles", ["b", "a", "b"]).set("open", true);
+    let bound = query.compile(&query_support::schema(), &params).expect("a valid query");
+    let literal = plan(&issues().filter(and([
+        col("ownerId").eq(7),
+        col("title").in_(["a", "b"]),
+        col("open").is(true),
+    ])));
+    assert_eq!(bound.plan, literal.plan);
+    assert_eq!(scan(&bound.plan.shape).0, [OPEN, OWNER]);
+}
+
+#[test]
+fn static_parameters_are_bound_from_their_anchor() {
+    let ast = |op: &str, field: Json| {
+        json!({"table": "issue", "where": {"type": "simple", "op": op,
+            "left": {"type": "column", "name": "ownerId"},
+            "right": {"type": "static", "anchor": "authData", "field": field}}})
+    };
+    let object = json!({"sub": 7, "user": {"ids": [1, 2]}, "none": null});
+    let params = Params::new().anchor("authData", object.as_object().cloned().expect("an object"));
+    let compile = |ast: Json| {
+        let query = Query::from_ast(&ast).expect("a well-formed AST");
+        query.compile(&query_support::schema(), &params).expect("a valid query").plan
+    };
+    assert_eq!(compile(ast("=", json!("sub"))), plan(&issues().filter(col("ownerId").eq(7))).plan);
+    assert_eq!(
+        compile(ast("IN", json!(["user", "ids"]))),
+        plan(&issues().filter(col("ownerId").in_([1, 2]))).plan
+    );
+    let none = compile(ast("=", json!("none")));
+    assert_eq!(*scan(&none.shape).2, Condition::Always(false));
+}
+
+#[test]
+fn hints_and_schema_names_in_an_ast_change_nothing() {
+    let ast = |flip: Option<bool>| {
+        let mut exists = json!({"type": "correlatedSubquery", "op": "EXISTS", "related": {
+            "system": "permissions",
+            "correlation": {"parentField": ["id"], "childField": ["issueId"]},
+            "subquery": {"table": "comment", "orderBy": [["id", "asc"]], "limit": 3}}});
+        if let Some(flip) = flip {
+            exists["flip"] = json!(flip);
+            exists["scalar"] = json!(flip);
+        }
+        json!({"table": "issue", "schema": "public", "where": exists})
+    };
+    assert_eq!(plan_ast(&ast(Some(true))).plan, plan_ast(&ast(None)).plan);
+    assert_eq!(plan_ast(&ast(None)).plan, plan(&issues().filter(exists("comments"))).plan);
+}
