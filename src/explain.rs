@@ -207,10 +207,11 @@ fn describe(table: &TableSchema, predicate: &Predicate) -> String {
             format!("{} is {}{}", operand(table, left), not(negated), operand(table, right))
         }
         Predicate::In { operand: left, set, negated } => {
-            format!("{} {}in ({} values)", operand(table, left), not(negated), set.len())
+            format!("{} {}in ({} values)", operand(table, left), not(negated), set.values().len())
         }
         Predicate::Like { operand: left, pattern, negated } => {
-            format!("{} {}{pattern}", operand(table, left), not(negated))
+            let word = if pattern.is_case_insensitive() { "ilike" } else { "like" };
+            format!("{} {}{word} {:?}", operand(table, left), not(negated), pattern.pattern())
         }
     }
 }

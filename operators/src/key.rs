@@ -1,19 +1,19 @@
-//! Keys: order-preserving byte encodings of values.
+//! Keys: values encoded as bytes whose `memcmp` order is the order of the values.
 //!
-//! Comparing two encodings with `memcmp` compares the values. The encoding of one value is never
-//! a prefix of that of another, so encodings can be concatenated: tuples compare column by
-//! column. A descending column has all its bytes inverted.
+//! Sorting, joining, partitioning and cursors work on keys; no value is decoded to compare.
 //!
-//! | value | bytes |
-//! |---|---|
-//! | null | `10` |
-//! | false, true | `20`, `21` |
-//! | number | `30`, 8 bytes of the nearest float, and from 2^53 on 2 bytes of the exact rest |
-//! | text, blob, JSON | `40`, `50`, `60`, the bytes with `00` as `01 01` and `01` as `01 02`, `00` |
+//! # The encoding
 //!
-//! The float's bits are made to sort as unsigned numbers by flipping the sign bit of positive
-//! floats and all bits of negative ones. Rounding an integer to its nearest float is monotone, so
-//! the rest only decides between integers of one nearest float, and a float has no rest.
+//! A value is a tag byte and a payload:
+//!
+//! | value | tag | payload |
+//! |---|---|---|
+//! | null, false, true | 0, 1, 2 | |
+//! | number | 3 | the nearest double with its bits arranged to sort (8 bytes, big endian); from magnitude 2^53 on also what remains to the exact number (2 bytes, biased by 2^15) |
+//! | text, blob, json | 4, 5, 6 | the bytes, with 0 written as `1 1` and 1 as `1 2`; then 0 |
+//!
+//! Every encoding is self-delimiting, so concatenations sort like tuples. Descending columns have
+//! all their bytes inverted.
 
 use std::borrow::Borrow;
 use std::cmp::Ordering;
@@ -25,34 +25,40 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::row::Row;
-use crate::value::{Value, ValueRef};
+use crate::value::{EXACT_DOUBLE_LIMIT, RawValue, ValueRef};
 
-const NULL: u8 = 0x10;
-const FALSE: u8 = 0x20;
-const TRUE: u8 = 0x21;
-const NUMBER: u8 = 0x30;
-pub(crate) const TEXT: u8 = 0x40;
-pub(crate) const BLOB: u8 = 0x50;
-pub(crate) const JSON: u8 = 0x60;
+mod decode;
 
-const END: u8 = 0x00;
-const ESCAPE: u8 = 0x01;
+pub use decode::{DecodeError, decode, encoded_len};
 
-/// From this float on, integers may differ from their nearest float: 2^53.
-const INEXACT: f64 = 9_007_199_254_740_992.0;
+const TAG_NULL: u8 = 0;
+const TAG_FALSE: u8 = 1;
+const TAG_TRUE: u8 = 2;
+const TAG_NUMBER: u8 = 3;
+const TAG_TEXT: u8 = 4;
+const TAG_BLOB: u8 = 5;
+const TAG_JSON: u8 = 6;
 
-/// Moves the rest of an integer into the unsigned range. Rests are within ±512.
-const REST_BIAS: i128 = 0x8000;
+const TERMINATOR: u8 = 0;
+const ESCAPE: u8 = 1;
+const SIGN: u64 = 1 << 63;
+const REMAINDER_BIAS: u16 = 1 << 15;
 
-/// How many bytes a key holds without an allocation.
-const INLINE: usize = 22;
+/// The longest key that needs no allocation, in bytes.
+const INLINE_BYTES_MAX: usize = 22;
+/// The strong and the weak count of an `Arc`.
+const COUNTERS_BYTES: usize = 2 * size_of::<usize>();
 
-/// The direction of one column of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Where keys are built: on the stack, unless they are long.
+pub type KeyBuffer = SmallVec<[u8; 64]>;
+
+/// Whether a column sorts from its least value on or from its greatest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Direction {
-    /// Smallest first.
+    /// Least first; null before everything.
+    #[default]
     Asc,
-    /// Largest first.
+    /// Greatest first; null after everything.
     Desc,
 }
 
@@ -67,54 +73,51 @@ impl Direction {
     }
 }
 
-/// A scratch buffer for keys.
-pub type KeyBuffer = SmallVec<[u8; 64]>;
-
-/// An immutable byte string: 24 bytes, short ones held inline. Ordered, compared and hashed as
-/// its bytes.
+/// Encoded values. Compares, and hashes, as the bytes do.
+///
+/// 24 bytes; up to 22 bytes of key are kept in place, longer ones are shared on the heap.
 #[derive(Clone)]
 pub struct Key(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    Inline { len: u8, bytes: [u8; INLINE] },
-    Heap(Arc<[u8]>),
+    /// `bytes` is zero from `len` on.
+    Inline {
+        len: u8,
+        bytes: [u8; INLINE_BYTES_MAX],
+    },
+    Shared(Arc<[u8]>),
 }
 
+const _: () = assert!(size_of::<Key>() == 24);
+
 impl Key {
-    /// A key of these bytes.
+    /// A key of these bytes. Allocates where there are more than 22.
     #[inline]
-    pub fn from_slice(slice: &[u8]) -> Key {
-        if slice.len() <= INLINE {
-            let mut bytes = [0; INLINE];
-            bytes[..slice.len()].copy_from_slice(slice);
-            Key(Repr::Inline { len: slice.len() as u8, bytes })
+    pub fn from_slice(bytes: &[u8]) -> Key {
+        if bytes.len() <= INLINE_BYTES_MAX {
+            let mut inline = [0; INLINE_BYTES_MAX];
+            inline[..bytes.len()].copy_from_slice(bytes);
+            Key(Repr::Inline { len: bytes.len() as u8, bytes: inline })
         } else {
-            Key(Repr::Heap(Arc::from(slice)))
+            Key(Repr::Shared(Arc::from(bytes)))
         }
     }
 
-    /// The bytes.
+    /// The bytes that the key takes on the heap, shared by all its clones.
     #[inline]
-    pub fn as_slice(&self) -> &[u8] {
-        match &self.0 {
-            Repr::Inline { len, bytes } => &bytes[..usize::from(*len)],
-            Repr::Heap(bytes) => bytes,
-        }
-    }
-
-    /// Bytes allocated for the key, its reference counts included.
     pub fn heap_bytes(&self) -> usize {
         match &self.0 {
             Repr::Inline { .. } => 0,
-            Repr::Heap(bytes) => bytes.len() + 2 * size_of::<usize>(),
+            Repr::Shared(bytes) => bytes.len() + COUNTERS_BYTES,
         }
     }
 }
 
 impl Default for Key {
+    /// The key without bytes.
     fn default() -> Key {
-        Key::from_slice(&[])
+        Key(Repr::Inline { len: 0, bytes: [0; INLINE_BYTES_MAX] })
     }
 }
 
@@ -123,27 +126,38 @@ impl Deref for Key {
 
     #[inline]
     fn deref(&self) -> &[u8] {
-        self.as_slice()
+        match &self.0 {
+            Repr::Inline { len, bytes } => &bytes[..usize::from(*len)],
+            Repr::Shared(bytes) => bytes,
+        }
     }
 }
 
 impl AsRef<[u8]> for Key {
+    #[inline]
     fn as_ref(&self) -> &[u8] {
-        self.as_slice()
+        self
     }
 }
 
 impl Borrow<[u8]> for Key {
     #[inline]
     fn borrow(&self) -> &[u8] {
-        self.as_slice()
+        self
     }
 }
 
 impl PartialEq for Key {
     #[inline]
     fn eq(&self, other: &Key) -> bool {
-        self.as_slice() == other.as_slice()
+        match (&self.0, &other.0) {
+            (Repr::Inline { len: a_len, bytes: a }, Repr::Inline { len: b_len, bytes: b }) => {
+                a_len == b_len && a == b
+            }
+            (Repr::Shared(a), Repr::Shared(b)) => Arc::ptr_eq(a, b) || a == b,
+            // The lengths differ.
+            _ => false,
+        }
     }
 }
 
@@ -159,18 +173,25 @@ impl PartialOrd for Key {
 impl Ord for Key {
     #[inline]
     fn cmp(&self, other: &Key) -> Ordering {
-        self.as_slice().cmp(other.as_slice())
+        match (&self.0, &other.0) {
+            // The zeros behind a shorter key sort it before every longer key that it begins,
+            // except where the longer one continues with zeros only; then the lengths decide.
+            (Repr::Inline { len: a_len, bytes: a }, Repr::Inline { len: b_len, bytes: b }) => {
+                a.cmp(b).then(a_len.cmp(b_len))
+            }
+            _ => (**self).cmp(&**other),
+        }
     }
 }
 
 impl Hash for Key {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // As `[u8]` hashes itself, which `Borrow` asks for.
-        self.as_slice().hash(state);
+        (**self).hash(state);
     }
 }
 
+/// Hexadecimal digits, two per byte.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(")?;
@@ -179,168 +200,92 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Appends the encoding of a value.
+/// Appends the encoding of a value. O(length).
 #[inline]
-pub fn encode(buffer: &mut KeyBuffer, value: ValueRef<'_>, direction: Direction) {
-    let start = buffer.len();
+pub fn encode(buf: &mut KeyBuffer, value: ValueRef<'_>, direction: Direction) {
+    encode_raw(buf, value.raw(), direction);
+}
+
+#[inline]
+fn encode_raw(buf: &mut KeyBuffer, value: RawValue<'_>, direction: Direction) {
+    let start = buf.len();
     match value {
-        ValueRef::Null => buffer.push(NULL),
-        ValueRef::Bool(value) => buffer.push(if value { TRUE } else { FALSE }),
-        ValueRef::Int(value) => {
-            let nearest = value as f64;
-            // Exact: every float of this size is a whole number.
-            let rest = i128::from(value) - nearest as i128;
-            encode_number(buffer, nearest, rest);
-        }
-        ValueRef::Float(value) => encode_number(buffer, value, 0),
-        ValueRef::Text(value) => encode_bytes(buffer, TEXT, value.as_bytes()),
-        ValueRef::Blob(value) => encode_bytes(buffer, BLOB, value),
-        ValueRef::Json(value) => encode_bytes(buffer, JSON, value.as_bytes()),
+        RawValue::Null => buf.push(TAG_NULL),
+        RawValue::Bool(false) => buf.push(TAG_FALSE),
+        RawValue::Bool(true) => buf.push(TAG_TRUE),
+        RawValue::Int(value) => push_int(buf, value),
+        RawValue::Float(value) => push_number(buf, value, 0),
+        RawValue::Text(bytes) => push_bytes(buf, TAG_TEXT, bytes),
+        RawValue::Blob(bytes) => push_bytes(buf, TAG_BLOB, bytes),
+        RawValue::Json(bytes) => push_bytes(buf, TAG_JSON, bytes),
     }
     if direction == Direction::Desc {
-        invert(&mut buffer[start..]);
+        buf[start..].iter_mut().for_each(|byte| *byte = !*byte);
     }
 }
 
-/// Turns the encoding of one direction into that of the other.
 #[inline]
-pub(crate) fn invert(bytes: &mut [u8]) {
-    bytes.iter_mut().for_each(|byte| *byte = !*byte);
+fn push_int(buf: &mut KeyBuffer, value: i64) {
+    let double = value as f64;
+    // At most 512: half the distance of neighbouring doubles below 2^63.
+    let remainder = (i128::from(value) - double as i128) as i16;
+    push_number(buf, double, remainder);
 }
 
 #[inline]
-fn encode_number(buffer: &mut KeyBuffer, nearest: f64, rest: i128) {
-    let bits = match nearest {
-        // -0.0 equals 0.0; every NaN is one value above infinity.
-        float if float == 0.0 => 0.0f64.to_bits(),
-        float if float.is_nan() => f64::NAN.to_bits() & (u64::MAX >> 1),
-        float => float.to_bits(),
+fn push_number(buf: &mut KeyBuffer, double: f64, remainder: i16) {
+    let bits = match double {
+        // Both zeros are one number.
+        0.0 => 0,
+        nan if nan.is_nan() => f64::NAN.to_bits() & !SIGN,
+        other => other.to_bits(),
     };
-    let sortable = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
-    let mut bytes = [NUMBER; 9];
-    bytes[1..].copy_from_slice(&sortable.to_be_bytes());
-    buffer.extend_from_slice(&bytes);
-    if nearest.abs() >= INEXACT {
-        buffer.extend_from_slice(&((rest + REST_BIAS) as u16).to_be_bytes());
-    }
-}
-
-#[inline]
-pub(crate) fn encode_bytes(buffer: &mut KeyBuffer, tag: u8, bytes: &[u8]) {
-    buffer.push(tag);
-    if bytes.iter().all(|byte| *byte > ESCAPE) {
-        buffer.extend_from_slice(bytes);
+    let sortable = if bits & SIGN == 0 { bits | SIGN } else { !bits };
+    let mut bytes = [TAG_NUMBER; 11];
+    bytes[1..9].copy_from_slice(&sortable.to_be_bytes());
+    if double.abs() >= EXACT_DOUBLE_LIMIT {
+        bytes[9..].copy_from_slice(&(remainder as u16 ^ REMAINDER_BIAS).to_be_bytes());
+        buf.extend_from_slice(&bytes);
     } else {
-        for &byte in bytes {
-            if byte <= ESCAPE {
-                buffer.push(ESCAPE);
-                buffer.push(byte + 1);
-            } else {
-                buffer.push(byte);
-            }
-        }
+        buf.extend_from_slice(&bytes[..9]);
     }
-    buffer.push(END);
 }
 
-/// Bytes that are not the encoding of values.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("byte {at} of a key: {problem}")]
-pub struct DecodeError {
-    /// The offset of the byte at fault.
-    pub at: usize,
-    /// What is wrong with it.
-    pub problem: &'static str,
-}
-
-/// Decodes as many values as there are directions. Whole numbers within 64 bits come out as
-/// integers.
-///
-/// # Errors
-/// Bytes that no value encodes to, too few of them, or too many.
-pub fn decode(bytes: &[u8], directions: &[Direction]) -> Result<Vec<Value>, DecodeError> {
-    let mut at = 0;
-    let mut values = Vec::with_capacity(directions.len());
-    for &direction in directions {
-        values.push(decode_one(bytes, &mut at, direction)?);
-    }
-    if at < bytes.len() {
-        return Err(DecodeError { at, problem: "more bytes than values" });
-    }
-    Ok(values)
-}
-
-fn decode_one(bytes: &[u8], at: &mut usize, direction: Direction) -> Result<Value, DecodeError> {
-    let mask = if direction == Direction::Desc { 0xff } else { 0 };
-    let start = *at;
-    let next = |at: &mut usize| {
-        let byte = bytes.get(*at).ok_or(DecodeError { at: *at, problem: "the key ends early" })?;
-        *at += 1;
-        Ok::<u8, DecodeError>(byte ^ mask)
-    };
-    let tag = next(at)?;
-    Ok(match tag {
-        NULL => Value::Null,
-        FALSE => Value::Bool(false),
-        TRUE => Value::Bool(true),
-        NUMBER => {
-            let mut sortable = 0u64;
-            for _ in 0..8 {
-                sortable = sortable << 8 | u64::from(next(at)?);
-            }
-            let bits = if sortable >> 63 == 1 { sortable & !(1 << 63) } else { !sortable };
-            let nearest = f64::from_bits(bits);
-            let mut rest = 0;
-            if nearest.abs() >= INEXACT {
-                let biased = u16::from_be_bytes([next(at)?, next(at)?]);
-                rest = i128::from(biased) - REST_BIAS;
-            }
-            if nearest.fract() != 0.0 || !nearest.is_finite() {
-                return Ok(Value::Float(nearest));
-            }
-            match i64::try_from((nearest as i128).saturating_add(rest)) {
-                Ok(int) => Value::Int(int),
-                Err(_) => Value::Float(nearest),
-            }
-        }
-        TEXT | BLOB | JSON => {
-            let mut content = Vec::new();
-            loop {
-                match next(at)? {
-                    END => break,
-                    ESCAPE => match next(at)? {
-                        escaped @ (1 | 2) => content.push(escaped - 1),
-                        _ => return Err(DecodeError { at: *at - 1, problem: "a bad escape" }),
-                    },
-                    byte => content.push(byte),
+fn push_bytes(buf: &mut KeyBuffer, tag: u8, bytes: &[u8]) {
+    buf.reserve(bytes.len() + 2);
+    buf.push(tag);
+    for chunk in bytes.chunks(32) {
+        // Without an early exit, so that the compiler can test many bytes at once.
+        if chunk.iter().fold(false, |found, byte| found | (*byte <= ESCAPE)) {
+            for byte in chunk {
+                if *byte <= ESCAPE {
+                    buf.extend_from_slice(&[ESCAPE, byte + 1]);
+                } else {
+                    buf.push(*byte);
                 }
             }
-            if tag == BLOB {
-                return Ok(Value::Blob(content.into()));
-            }
-            let text = String::from_utf8(content)
-                .map_err(|_| DecodeError { at: start, problem: "text that is not UTF-8" })?;
-            if tag == TEXT { Value::Text(text.into()) } else { Value::Json(text.into()) }
+        } else {
+            buf.extend_from_slice(chunk);
         }
-        _ => return Err(DecodeError { at: start, problem: "no value begins like this" }),
-    })
+    }
+    buf.push(TERMINATOR);
 }
 
-/// An order: columns with directions.
+/// Which columns make a key, and in which directions.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct KeySpec {
     columns: Box<[(usize, Direction)]>,
 }
 
 impl KeySpec {
-    /// An order by these columns.
+    /// A key of these columns.
     pub fn new(columns: Vec<(usize, Direction)>) -> KeySpec {
         KeySpec { columns: columns.into() }
     }
 
-    /// An order by these columns, all ascending.
+    /// A key of these columns, all ascending.
     pub fn asc(columns: &[usize]) -> KeySpec {
-        KeySpec { columns: columns.iter().map(|&column| (column, Direction::Asc)).collect() }
+        KeySpec { columns: columns.iter().map(|column| (*column, Direction::Asc)).collect() }
     }
 
     /// The columns with their directions.
@@ -350,38 +295,40 @@ impl KeySpec {
 
     /// Appends the key of a row.
     #[inline]
-    pub fn write(&self, row: &Row, buffer: &mut KeyBuffer) {
-        for &(column, direction) in &self.columns {
-            row.encode(column, direction, buffer);
+    pub fn write(&self, row: &Row, buf: &mut KeyBuffer) {
+        for (column, direction) in &self.columns {
+            encode_raw(buf, row.get_raw(*column), *direction);
         }
     }
 
-    /// The key of a row.
+    /// The key of a row. Allocates only where it is longer than 22 bytes.
     #[inline]
     pub fn key(&self, row: &Row) -> Key {
-        let mut buffer = KeyBuffer::new();
-        self.write(row, &mut buffer);
-        Key::from_slice(&buffer)
+        let mut buf = KeyBuffer::new();
+        self.write(row, &mut buf);
+        Key::from_slice(&buf)
     }
 }
 
-/// Appends the ascending encodings of columns of a row.
+/// Appends the ascending encodings of some columns.
 #[inline]
-pub fn write_columns(row: &Row, columns: &[usize], buffer: &mut KeyBuffer) {
-    for &column in columns {
-        row.encode(column, Direction::Asc, buffer);
+pub fn write_columns(row: &Row, columns: &[usize], buf: &mut KeyBuffer) {
+    for column in columns {
+        encode_raw(buf, row.get_raw(*column), Direction::Asc);
     }
 }
 
-/// Appends the ascending encodings of columns of a row, up to the first null. Returns whether
-/// there was none.
+/// Appends the ascending encodings of some columns, of which none may be null. Returns false at
+/// the first null; what was appended by then stays.
 #[inline]
-pub fn write_columns_non_null(row: &Row, columns: &[usize], buffer: &mut KeyBuffer) -> bool {
-    for &column in columns {
-        if row.is_null(column) {
+#[must_use]
+pub fn write_columns_non_null(row: &Row, columns: &[usize], buf: &mut KeyBuffer) -> bool {
+    for column in columns {
+        let value = row.get_raw(*column);
+        if matches!(value, RawValue::Null) {
             return false;
         }
-        row.encode(column, Direction::Asc, buffer);
+        encode_raw(buf, value, Direction::Asc);
     }
     true
 }

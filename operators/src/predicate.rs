@@ -1,16 +1,18 @@
-//! Predicates: tests of one row.
+//! Tests of a single row.
 //!
-//! They are two-valued: a null operand makes every test but `Is` false, the negated ones too.
-//! Values of different kinds are never equal and have no order.
+//! Logic is two-valued: a test with a null operand is false, its negated form too, except for
+//! [`Predicate::Is`]. Values of different kinds are never equal and have no order among each
+//! other; integers and doubles are one kind.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use crate::delta::ColumnSet;
 use crate::like::LikePattern;
 use crate::row::Row;
-use crate::value::{Value, ValueRef};
+use crate::value::{RawValue, Value, ValueRef};
 
-/// A comparison.
+/// A comparison operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CompareOp {
     /// `=`
@@ -28,7 +30,7 @@ pub enum CompareOp {
 }
 
 impl CompareOp {
-    /// The comparison that holds for two values of one kind where this does not.
+    /// The operator that holds for two values of one kind where this one does not.
     #[must_use]
     pub fn negated(self) -> CompareOp {
         match self {
@@ -41,27 +43,15 @@ impl CompareOp {
         }
     }
 
-    /// The comparison with its sides exchanged.
-    #[must_use]
-    pub fn mirrored(self) -> CompareOp {
-        match self {
-            CompareOp::Eq | CompareOp::Ne => self,
-            CompareOp::Lt => CompareOp::Gt,
-            CompareOp::Le => CompareOp::Ge,
-            CompareOp::Gt => CompareOp::Lt,
-            CompareOp::Ge => CompareOp::Le,
-        }
-    }
-
     #[inline]
-    fn holds(self, ordering: Ordering) -> bool {
+    fn holds(self, order: Ordering) -> bool {
         match self {
-            CompareOp::Eq => ordering.is_eq(),
-            CompareOp::Ne => ordering.is_ne(),
-            CompareOp::Lt => ordering.is_lt(),
-            CompareOp::Le => ordering.is_le(),
-            CompareOp::Gt => ordering.is_gt(),
-            CompareOp::Ge => ordering.is_ge(),
+            CompareOp::Eq => order.is_eq(),
+            CompareOp::Ne => order.is_ne(),
+            CompareOp::Lt => order.is_lt(),
+            CompareOp::Le => order.is_le(),
+            CompareOp::Gt => order.is_gt(),
+            CompareOp::Ge => order.is_ge(),
         }
     }
 }
@@ -69,13 +59,21 @@ impl CompareOp {
 /// One side of a test.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Operand {
-    /// The value of a column.
+    /// The row's value in a column.
     Column(usize),
     /// A constant.
     Literal(Value),
 }
 
 impl Operand {
+    #[inline]
+    fn raw<'a>(&'a self, row: &'a Row) -> RawValue<'a> {
+        match self {
+            Operand::Column(column) => row.get_raw(*column),
+            Operand::Literal(value) => value.as_ref().raw(),
+        }
+    }
+
     #[inline]
     fn value<'a>(&'a self, row: &'a Row) -> ValueRef<'a> {
         match self {
@@ -92,21 +90,17 @@ impl Operand {
     }
 }
 
-/// A set of constants.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ValueSet(Box<[Value]>);
+/// The values of an IN, sorted and without repeats. Cloning is cheap.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ValueSet(Arc<[Value]>);
 
 impl ValueSet {
-    /// The set of these values; nulls match nothing.
+    /// The set of these values. Nulls, which equal nothing, are left out. O(n log n).
     pub fn new(mut values: Vec<Value>) -> ValueSet {
-        values.sort();
+        values.retain(|value| !value.is_null());
+        values.sort_unstable();
         values.dedup();
         ValueSet(values.into())
-    }
-
-    /// Whether a value is in the set. Cost: O(log n).
-    pub fn contains(&self, value: ValueRef<'_>) -> bool {
-        self.0.binary_search_by(|other| other.as_ref().cmp(&value)).is_ok()
     }
 
     /// The values in order.
@@ -114,30 +108,30 @@ impl ValueSet {
         &self.0
     }
 
-    /// How many values there are.
-    pub fn len(&self) -> usize {
-        self.0.len()
+    /// Whether some value of the set equals this one. O(log n).
+    pub fn contains(&self, value: ValueRef<'_>) -> bool {
+        self.contains_raw(value.raw())
     }
 
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    #[inline]
+    fn contains_raw(&self, value: RawValue<'_>) -> bool {
+        self.0.binary_search_by(|member| member.as_ref().raw().total_order(value)).is_ok()
     }
 }
 
-/// A test of one row.
+/// A test of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Predicate {
-    /// Whether two values compare in some way; false where either is null.
+    /// A comparison. Of values of different kinds only [`CompareOp::Ne`] holds.
     Compare {
         /// The left side.
         left: Operand,
-        /// The comparison.
+        /// The operator.
         op: CompareOp,
         /// The right side.
         right: Operand,
     },
-    /// Whether two values are the same, null being the same as null.
+    /// Equality where null equals null.
     Is {
         /// The left side.
         left: Operand,
@@ -146,16 +140,16 @@ pub enum Predicate {
         /// IS NOT.
         negated: bool,
     },
-    /// Whether a value is in a set; false for null, also where negated.
+    /// Membership in a set of constants.
     In {
-        /// The value.
+        /// What is looked for.
         operand: Operand,
-        /// The set.
+        /// The constants.
         set: ValueSet,
         /// NOT IN.
         negated: bool,
     },
-    /// Whether a text matches a pattern; false for anything else, also where negated.
+    /// Whether a text matches a pattern. False, also where negated, for what is not text.
     Like {
         /// The text.
         operand: Operand,
@@ -167,32 +161,25 @@ pub enum Predicate {
 }
 
 impl Predicate {
-    /// Whether a row passes.
+    /// Whether the row passes. No allocation.
+    ///
+    /// # Panics
+    ///
+    /// If the row has fewer columns than the test reads.
     #[inline]
     pub fn matches(&self, row: &Row) -> bool {
         match self {
-            Predicate::Compare { left: Operand::Column(column), op, right: Operand::Literal(text) }
-                if matches!(text, Value::Text(_)) =>
-            {
-                compare_text(row, *column, *op, text.as_ref())
-            }
             Predicate::Compare { left, op, right } => {
-                let (left, right) = (left.value(row), right.value(row));
-                if left.is_null() || right.is_null() {
-                    return false;
-                }
-                if left.kind() != right.kind() {
-                    return *op == CompareOp::Ne;
-                }
-                op.holds(left.cmp(&right))
+                compare(left.raw(row), *op, right.raw(row))
             }
             Predicate::Is { left, right, negated } => {
-                (left.value(row) == right.value(row)) != *negated
+                let equal = left.raw(row).total_order(right.raw(row)).is_eq();
+                equal != *negated
             }
-            Predicate::In { operand, set, negated } => {
-                let value = operand.value(row);
-                !value.is_null() && set.contains(value) != *negated
-            }
+            Predicate::In { operand, set, negated } => match operand.raw(row) {
+                RawValue::Null => false,
+                value => set.contains_raw(value) != *negated,
+            },
             Predicate::Like { operand, pattern, negated } => match operand.value(row) {
                 ValueRef::Text(text) => pattern.matches(text) != *negated,
                 _ => false,
@@ -202,23 +189,23 @@ impl Predicate {
 
     /// The columns that the test reads.
     pub fn columns(&self) -> ColumnSet {
-        match self {
+        let (left, right) = match self {
             Predicate::Compare { left, right, .. } | Predicate::Is { left, right, .. } => {
-                left.column().into_iter().chain(right.column()).collect()
+                (left, Some(right))
             }
-            Predicate::In { operand, .. } | Predicate::Like { operand, .. } => {
-                operand.column().into_iter().collect()
-            }
-        }
+            Predicate::In { operand, .. } | Predicate::Like { operand, .. } => (operand, None),
+        };
+        left.column().into_iter().chain(right.and_then(Operand::column)).collect()
     }
 }
 
-/// The order of text is that of its bytes, so it need not be decoded.
 #[inline]
-fn compare_text(row: &Row, column: usize, op: CompareOp, literal: ValueRef<'_>) -> bool {
-    let ValueRef::Text(literal) = literal else { return false };
-    match row.text_bytes(column) {
-        Some(text) => op.holds(text.cmp(literal.as_bytes())),
-        None => op == CompareOp::Ne && !row.is_null(column),
+fn compare(left: RawValue<'_>, op: CompareOp, right: RawValue<'_>) -> bool {
+    match left.compare(right) {
+        Some(order) => op.holds(order),
+        None => {
+            let null = matches!(left, RawValue::Null) || matches!(right, RawValue::Null);
+            op == CompareOp::Ne && !null
+        }
     }
 }

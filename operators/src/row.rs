@@ -1,9 +1,9 @@
 //! Rows: immutable, packed tuples of values in schema column order.
 //!
-//! A row is one allocation. It begins with the column count and the end offset of each column,
-//! then come the columns, each a tag byte and its content: nothing for null and booleans, as few
-//! bytes as hold it for an integer, 8 for a float, the bytes themselves for text, blobs and JSON.
-//! Offsets take 2 bytes, or 4 in rows beyond 64 KiB.
+//! A row is one allocation. Narrow form, for up to 254 columns and 65 535 bytes: the number of
+//! columns (1 byte), the end of each value (2 bytes, counted from the start of the row), the
+//! values. Wide form, for the rest: 255, then the same with 4 bytes for the count and for each
+//! end. A value is a tag byte and its payload; integers take as few bytes as they need.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,212 +11,196 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::delta::ColumnSet;
-use crate::key::{BLOB, Direction, JSON, KeyBuffer, TEXT, encode, encode_bytes, invert};
-use crate::value::{Value, ValueRef};
+use crate::value::{RawValue, Value, ValueRef};
 
-/// What a column holds, as its tag byte in a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-enum Tag {
-    Null,
-    False,
-    True,
-    Int,
-    Float,
-    Text,
-    Blob,
-    Json,
-}
+/// The largest row in bytes, overhead included.
+pub const ROW_BYTES_MAX: usize = u32::MAX as usize;
 
-const TAGS: [Tag; 8] = [
-    Tag::Null,
-    Tag::False,
-    Tag::True,
-    Tag::Int,
-    Tag::Float,
-    Tag::Text,
-    Tag::Blob,
-    Tag::Json,
-];
+/// The first byte of a row in wide form, and so one more than the columns of a narrow row.
+const WIDE: u8 = u8::MAX;
+/// The strong and the weak count of an `Arc`.
+const COUNTERS_BYTES: usize = 2 * size_of::<usize>();
 
-/// Set in the first byte of a row whose offsets take 4 bytes.
-const WIDE: u8 = 1;
+const TAG_NULL: u8 = 0;
+const TAG_FALSE: u8 = 1;
+const TAG_TRUE: u8 = 2;
+const TAG_INT: u8 = 3;
+const TAG_FLOAT: u8 = 4;
+const TAG_TEXT: u8 = 5;
+const TAG_BLOB: u8 = 6;
+const TAG_JSON: u8 = 7;
 
-/// Bytes before the offsets: the width flag and the column count.
-const HEADER: usize = 3;
+const UTF8: &str = "invariant: texts in rows were written from `str`";
+const TAGGED: &str = "invariant: every value in a row begins with a known tag";
+const ENDS: &str = "invariant: a row has an end for each of its columns";
 
-/// An immutable row. Clones share the allocation.
+type Scratch = SmallVec<[u8; 256]>;
+
+/// An immutable row. Cloning shares the bytes.
+///
+/// Equality and hashes are those of the stored bytes: rows are equal if every value was given in
+/// the same form, so that `Int(1)` and `Float(1.0)`, though equal as values, make different rows.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Row(Arc<[u8]>);
 
 impl Row {
-    /// A row of these values.
+    /// Packs values into a row. One allocation.
     ///
     /// # Panics
-    /// Beyond 65 535 columns or 4 GiB.
+    ///
+    /// If the row is larger than [`ROW_BYTES_MAX`].
     pub fn new(values: &[Value]) -> Row {
-        Row::pack(values.len(), values.iter().map(Value::as_ref))
+        build(values.len(), |column, out| push_value(out, values[column].as_ref()))
     }
 
-    /// A row of these values.
+    /// Packs borrowed values into a row. One allocation.
     ///
     /// # Panics
-    /// As [`Row::new`].
+    ///
+    /// If the row is larger than [`ROW_BYTES_MAX`].
     pub fn from_refs(values: &[ValueRef<'_>]) -> Row {
-        Row::pack(values.len(), values.iter().copied())
-    }
-
-    fn pack<'a>(count: usize, values: impl Iterator<Item = ValueRef<'a>> + Clone) -> Row {
-        let columns = u16::try_from(count).expect("a row has at most 65 535 columns");
-        let content: usize = values.clone().map(packed_len).sum();
-        let wide = content > usize::from(u16::MAX);
-        let width = if wide { 4 } else { 2 };
-        let mut bytes: SmallVec<[u8; 256]> =
-            SmallVec::with_capacity(HEADER + width * count + content);
-        bytes.push(if wide { WIDE } else { 0 });
-        bytes.extend_from_slice(&columns.to_le_bytes());
-        let mut end = 0usize;
-        for value in values.clone() {
-            end += packed_len(value);
-            if wide {
-                let end = u32::try_from(end).expect("a row is at most 4 GiB long");
-                bytes.extend_from_slice(&end.to_le_bytes());
-            } else {
-                bytes.extend_from_slice(&(end as u16).to_le_bytes());
-            }
-        }
-        for value in values {
-            pack_value(&mut bytes, value);
-        }
-        Row(Arc::from(&bytes[..]))
+        build(values.len(), |column, out| push_value(out, values[column]))
     }
 
     /// The number of columns.
     #[inline]
     pub fn len(&self) -> usize {
-        usize::from(u16::from_le_bytes([self.0[1], self.0[2]]))
+        match self.0[0] {
+            WIDE => self.wide(0),
+            count => usize::from(count),
+        }
     }
 
     /// Whether the row has no columns.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// A column's value. Cost: O(1), and for text the check that it is UTF-8.
+    /// The value of a column, in O(1) (and O(length) for text, whose UTF-8 is checked).
     ///
     /// # Panics
-    /// For a column that the row does not have.
+    ///
+    /// If there is no such column.
     #[inline]
     pub fn get(&self, column: usize) -> ValueRef<'_> {
-        let (tag, content) = self.raw(column);
-        match tag {
-            Tag::Null => ValueRef::Null,
-            Tag::False => ValueRef::Bool(false),
-            Tag::True => ValueRef::Bool(true),
-            Tag::Int => ValueRef::Int(unpack_int(content)),
-            Tag::Float => ValueRef::Float(unpack_float(content)),
-            Tag::Text => ValueRef::Text(text(content)),
-            Tag::Blob => ValueRef::Blob(content),
-            Tag::Json => ValueRef::Json(text(content)),
+        match self.get_raw(column) {
+            RawValue::Null => ValueRef::Null,
+            RawValue::Bool(value) => ValueRef::Bool(value),
+            RawValue::Int(value) => ValueRef::Int(value),
+            RawValue::Float(value) => ValueRef::Float(value),
+            RawValue::Text(bytes) => ValueRef::Text(str::from_utf8(bytes).expect(UTF8)),
+            RawValue::Blob(bytes) => ValueRef::Blob(bytes),
+            RawValue::Json(bytes) => ValueRef::Json(str::from_utf8(bytes).expect(UTF8)),
         }
     }
 
-    /// The bytes of a text column, without checking them; `None` for any other kind of value.
+    /// The value of a column without looking into its text.
     #[inline]
-    pub(crate) fn text_bytes(&self, column: usize) -> Option<&[u8]> {
-        let (tag, content) = self.raw(column);
-        (tag == Tag::Text).then_some(content)
-    }
-
-    /// Whether a column is null.
-    #[inline]
-    pub fn is_null(&self, column: usize) -> bool {
-        self.raw(column).0 == Tag::Null
-    }
-
-    /// Appends the key encoding of a column.
-    #[inline]
-    pub(crate) fn encode(&self, column: usize, direction: Direction, buffer: &mut KeyBuffer) {
-        let (tag, content) = self.raw(column);
-        let kind = match tag {
-            Tag::Text => TEXT,
-            Tag::Blob => BLOB,
-            Tag::Json => JSON,
-            _ => return encode(buffer, self.get(column), direction),
-        };
-        let start = buffer.len();
-        encode_bytes(buffer, kind, content);
-        if direction == Direction::Desc {
-            invert(&mut buffer[start..]);
+    pub(crate) fn get_raw(&self, column: usize) -> RawValue<'_> {
+        let (tag, payload) = self.stored(column).split_first().expect(TAGGED);
+        match *tag {
+            TAG_NULL => RawValue::Null,
+            TAG_FALSE => RawValue::Bool(false),
+            TAG_TRUE => RawValue::Bool(true),
+            TAG_INT => RawValue::Int(read_int(payload)),
+            TAG_FLOAT => {
+                RawValue::Float(f64::from_le_bytes(*payload.first_chunk().expect(TAGGED)))
+            }
+            TAG_TEXT => RawValue::Text(payload),
+            TAG_BLOB => RawValue::Blob(payload),
+            TAG_JSON => RawValue::Json(payload),
+            tag => unreachable!("{TAGGED}, found {tag}"),
         }
-    }
-
-    #[inline]
-    fn raw(&self, column: usize) -> (Tag, &[u8]) {
-        let bytes = &*self.0;
-        let count = self.len();
-        assert!(column < count, "column {column} of a row with {count} columns");
-        let (start, end, content) = if bytes[0] & WIDE == 0 {
-            let end = |column: usize| {
-                let at = HEADER + 2 * column;
-                usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]))
-            };
-            (if column == 0 { 0 } else { end(column - 1) }, end(column), HEADER + 2 * count)
-        } else {
-            let end = |column: usize| {
-                let at = HEADER + 4 * column;
-                let end = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
-                u32::from_le_bytes(end) as usize
-            };
-            (if column == 0 { 0 } else { end(column - 1) }, end(column), HEADER + 4 * count)
-        };
-        let packed = &bytes[content + start..content + end];
-        // A packed column has at least its tag, which `pack_value` wrote.
-        (TAGS[usize::from(packed[0])], &packed[1..])
     }
 
     /// The values in column order.
-    pub fn values(&self) -> impl ExactSizeIterator<Item = ValueRef<'_>> + Clone {
+    pub fn values(&self) -> impl ExactSizeIterator<Item = ValueRef<'_>> + DoubleEndedIterator {
         (0..self.len()).map(|column| self.get(column))
     }
 
-    /// Owned copies of the values.
+    /// The values in column order, with texts and bytes of their own.
     pub fn to_values(&self) -> Vec<Value> {
         self.values().map(ValueRef::to_owned).collect()
     }
 
-    /// A copy with some columns replaced; of several values for one column the last counts.
+    /// A copy in which some columns have other values. Of several values for one column the last
+    /// counts. One allocation; the other columns are copied as bytes.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such column, or the row gets larger than [`ROW_BYTES_MAX`].
     #[must_use]
     pub fn with(&self, changes: &[(usize, Value)]) -> Row {
-        let mut values: SmallVec<[ValueRef<'_>; 16]> = self.values().collect();
-        for (column, value) in changes {
-            values[*column] = value.as_ref();
+        let columns = self.len();
+        for (column, _) in changes {
+            assert!(*column < columns, "column {column} of a row with {columns} columns");
         }
-        Row::from_refs(&values)
+        build(columns, |column, out| {
+            match changes.iter().rev().find(|(changed, _)| *changed == column) {
+                Some((_, value)) => push_value(out, value.as_ref()),
+                None => out.extend_from_slice(self.stored(column)),
+            }
+        })
     }
 
-    /// The columns in which two rows of one table differ.
+    /// The columns that are stored differently in the two rows; [`ColumnSet::ALL`] where the
+    /// numbers of columns differ.
     pub fn changed_columns(&self, other: &Row) -> ColumnSet {
-        if Arc::ptr_eq(&self.0, &other.0) {
+        if self.ptr_eq(other) {
             return ColumnSet::EMPTY;
         }
-        (0..self.len()).filter(|&column| self.raw(column) != other.raw(column)).collect()
+        let columns = self.len();
+        if columns != other.len() {
+            return ColumnSet::ALL;
+        }
+        (0..columns).filter(|column| self.stored(*column) != other.stored(*column)).collect()
     }
 
-    /// Bytes allocated for the row, its reference counts included.
-    pub fn heap_bytes(&self) -> usize {
-        self.0.len() + 2 * size_of::<usize>()
-    }
-
-    /// Whether two handles share one allocation.
+    /// Whether the two are the same allocation.
+    #[inline]
     pub fn ptr_eq(&self, other: &Row) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// The bytes that the row takes on the heap, shared by all its clones.
+    #[inline]
+    pub fn heap_bytes(&self) -> usize {
+        self.0.len() + COUNTERS_BYTES
+    }
+
+    /// The tag and payload of a column.
+    #[inline]
+    fn stored(&self, column: usize) -> &[u8] {
+        let bytes = &*self.0;
+        let columns = self.len();
+        assert!(column < columns, "column {column} of a row with {columns} columns");
+        if bytes[0] == WIDE {
+            let start = if column == 0 { 5 + 4 * columns } else { self.wide(column) };
+            &bytes[start..self.wide(column + 1)]
+        } else {
+            let start = if column == 0 { 1 + 2 * columns } else { self.narrow_end(column - 1) };
+            &bytes[start..self.narrow_end(column)]
+        }
+    }
+
+    #[inline]
+    fn narrow_end(&self, column: usize) -> usize {
+        let end = self.0[1 + 2 * column..].first_chunk().expect(ENDS);
+        usize::from(u16::from_le_bytes(*end))
+    }
+
+    /// The n-th number of the head of a wide row: the count of columns, then their ends.
+    #[inline]
+    fn wide(&self, position: usize) -> usize {
+        let number = self.0[1 + 4 * position..].first_chunk().expect(ENDS);
+        u32::from_le_bytes(*number) as usize
     }
 }
 
 impl fmt::Debug for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(")?;
+        f.write_str("Row(")?;
         for (column, value) in self.values().enumerate() {
             let separator = if column == 0 { "" } else { ", " };
             write!(f, "{separator}{value}")?;
@@ -225,62 +209,83 @@ impl fmt::Debug for Row {
     }
 }
 
-fn text(content: &[u8]) -> &str {
-    std::str::from_utf8(content).expect("text was UTF-8 when the row was packed")
+/// Makes a row of so many columns, of which `push` writes each as tag and payload.
+fn build(columns: usize, push: impl Fn(usize, &mut Scratch)) -> Row {
+    let mut row = Scratch::new();
+    if columns < usize::from(WIDE) {
+        row.push(columns as u8);
+        row.resize(1 + 2 * columns, 0);
+        for column in 0..columns {
+            push(column, &mut row);
+            let end = row.len() as u16;
+            row[1 + 2 * column..][..2].copy_from_slice(&end.to_le_bytes());
+        }
+        if row.len() <= usize::from(u16::MAX) {
+            return Row(Arc::from(&row[..]));
+        }
+        row.clear();
+    }
+    row.push(WIDE);
+    row.resize(5 + 4 * columns, 0);
+    row[1..5].copy_from_slice(&(columns as u32).to_le_bytes());
+    for column in 0..columns {
+        push(column, &mut row);
+        let end = row.len() as u32;
+        row[5 + 4 * column..][..4].copy_from_slice(&end.to_le_bytes());
+    }
+    assert!(row.len() <= ROW_BYTES_MAX, "a row of {} bytes, more than fit in one", row.len());
+    Row(Arc::from(&row[..]))
 }
 
-/// How many bytes an integer takes: none for zero, else as many as hold its two's complement.
-fn int_len(int: i64) -> usize {
-    if int == 0 {
+fn push_value(out: &mut Scratch, value: ValueRef<'_>) {
+    let (tag, payload): (u8, &[u8]) = match value {
+        ValueRef::Null => (TAG_NULL, &[]),
+        ValueRef::Bool(false) => (TAG_FALSE, &[]),
+        ValueRef::Bool(true) => (TAG_TRUE, &[]),
+        ValueRef::Int(value) => {
+            out.push(TAG_INT);
+            out.extend_from_slice(&value.to_le_bytes()[..int_bytes(value)]);
+            return;
+        }
+        ValueRef::Float(value) => {
+            out.push(TAG_FLOAT);
+            out.extend_from_slice(&value.to_le_bytes());
+            return;
+        }
+        ValueRef::Text(text) => (TAG_TEXT, text.as_bytes()),
+        ValueRef::Blob(bytes) => (TAG_BLOB, bytes),
+        ValueRef::Json(text) => (TAG_JSON, text.as_bytes()),
+    };
+    out.push(tag);
+    out.extend_from_slice(payload);
+}
+
+/// How many low bytes of an integer determine it, given that the last one's sign is extended;
+/// none for zero.
+#[inline]
+fn int_bytes(value: i64) -> usize {
+    if value == 0 {
         return 0;
     }
-    let magnitude = if int < 0 { !int } else { int };
+    let magnitude = if value < 0 { !value } else { value };
+    // One bit more than the magnitude has, for the sign.
     (64 - magnitude.leading_zeros() as usize) / 8 + 1
 }
 
-fn unpack_int(content: &[u8]) -> i64 {
-    let Some(last) = content.last() else { return 0 };
-    let sign = if last & 0x80 == 0 { 0 } else { 0xff };
-    let mut bytes = [sign; 8];
-    bytes[..content.len()].copy_from_slice(content);
-    i64::from_le_bytes(bytes)
-}
-
-fn unpack_float(content: &[u8]) -> f64 {
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(content);
-    f64::from_le_bytes(bytes)
-}
-
-fn packed_len(value: ValueRef<'_>) -> usize {
-    1 + match value {
-        ValueRef::Null | ValueRef::Bool(_) => 0,
-        ValueRef::Int(int) => int_len(int),
-        ValueRef::Float(_) => 8,
-        ValueRef::Text(text) | ValueRef::Json(text) => text.len(),
-        ValueRef::Blob(bytes) => bytes.len(),
+#[inline]
+fn read_int(bytes: &[u8]) -> i64 {
+    match *bytes {
+        [] => 0,
+        [a] => i64::from(a as i8),
+        [a, b] => i64::from(i16::from_le_bytes([a, b])),
+        [a, b, c] => i64::from(i32::from_le_bytes([0, a, b, c]) >> 8),
+        [a, b, c, d] => i64::from(i32::from_le_bytes([a, b, c, d])),
+        _ => {
+            let mut whole = [0; 8];
+            // Placed at the top, so that the shift extends the sign.
+            let start = 8 - bytes.len();
+            whole[start..].copy_from_slice(bytes);
+            i64::from_le_bytes(whole) >> (8 * start)
+        }
     }
-}
-
-fn pack_value(bytes: &mut SmallVec<[u8; 256]>, value: ValueRef<'_>) {
-    let (tag, content): (Tag, &[u8]) = match &value {
-        ValueRef::Null => (Tag::Null, &[]),
-        ValueRef::Bool(false) => (Tag::False, &[]),
-        ValueRef::Bool(true) => (Tag::True, &[]),
-        ValueRef::Int(int) => {
-            bytes.push(Tag::Int as u8);
-            bytes.extend_from_slice(&int.to_le_bytes()[..int_len(*int)]);
-            return;
-        }
-        ValueRef::Float(float) => {
-            bytes.push(Tag::Float as u8);
-            bytes.extend_from_slice(&float.to_le_bytes());
-            return;
-        }
-        ValueRef::Text(text) => (Tag::Text, text.as_bytes()),
-        ValueRef::Blob(blob) => (Tag::Blob, blob),
-        ValueRef::Json(json) => (Tag::Json, json.as_bytes()),
-    };
-    bytes.push(tag as u8);
-    bytes.extend_from_slice(content);
 }

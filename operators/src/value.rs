@@ -1,35 +1,41 @@
-//! Values: the typed scalars that rows are made of.
+//! Typed scalars: [`Value`], its borrowed form [`ValueRef`], and the types that columns have.
 //!
-//! Values have one total order: null, then booleans (`false` first), numbers, text, blobs, JSON.
-//! Integers and floats are one kind: they compare by exact numeric value, without rounding.
+//! Values have one total order, which is that of query results and of encoded
+//! [keys](crate::key): null, then booleans (false before true), numbers, texts by their UTF-8
+//! bytes, blobs by their bytes, json by its text. Integers and doubles are one kind: they compare
+//! by the exact number they stand for, so `Int(1) == Float(1.0)` and, beyond 2^53, no rounding
+//! makes different numbers equal. NaN, which no edge of the engine lets in, is placed above all
+//! numbers so that the order stays total.
 
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// The type of a column.
+/// From this magnitude on a double is always integral, and integers may fall between two doubles.
+pub(crate) const EXACT_DOUBLE_LIMIT: f64 = 9_007_199_254_740_992.0;
+
+/// The type of a column. Whether it may be null is a matter of the column, not of the type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ColumnType {
-    /// `true` and `false`.
+    /// `true` or `false`.
     Boolean,
-    /// 64-bit signed integers.
+    /// A 64-bit signed integer.
     Integer,
-    /// 64-bit floats, and the integers that one represents exactly.
+    /// A double: finite or infinite, and integers that a double holds exactly.
     Real,
-    /// 64-bit integers and finite 64-bit floats.
+    /// A finite number: a 64-bit signed integer or a double.
     Number,
-    /// UTF-8 text, ordered by its bytes (so by code point).
+    /// Unicode text.
     Text,
     /// Bytes.
     Blob,
-    /// Serialised JSON, carried through and never compared by queries.
+    /// JSON, carried as its serialised text. Not comparable in queries.
     Json,
 }
 
 impl ColumnType {
-    /// Whether a column of this type holds the value. Null is a matter of the column, not of its
-    /// type, and is not accepted here; neither is NaN anywhere, nor an infinity as a `Number`.
+    /// Whether a column of this type can hold a value. Null is never accepted here.
     pub fn accepts(self, value: ValueRef<'_>) -> bool {
         match (self, value) {
             (ColumnType::Boolean, ValueRef::Bool(_))
@@ -37,21 +43,22 @@ impl ColumnType {
             | (ColumnType::Text, ValueRef::Text(_))
             | (ColumnType::Blob, ValueRef::Blob(_))
             | (ColumnType::Json, ValueRef::Json(_)) => true,
-            (ColumnType::Real, ValueRef::Int(int)) => {
-                compare_int_float(int, int as f64) == Ordering::Equal
+            (ColumnType::Real, ValueRef::Int(value)) => {
+                i128::from(value) == value as f64 as i128
             }
-            (ColumnType::Real, ValueRef::Float(float)) => !float.is_nan(),
-            (ColumnType::Number, ValueRef::Float(float)) => float.is_finite(),
+            (ColumnType::Real, ValueRef::Float(value)) => !value.is_nan(),
+            (ColumnType::Number, ValueRef::Float(value)) => value.is_finite(),
             _ => false,
         }
     }
 
-    /// Whether the type is one of numbers.
+    /// Whether the type holds numbers.
     pub fn is_numeric(self) -> bool {
         matches!(self, ColumnType::Integer | ColumnType::Real | ColumnType::Number)
     }
 
-    /// Whether values of the two types can be compared: numbers with numbers, others with their own.
+    /// Whether values of the two types can be equal or ordered among each other: numeric types
+    /// among themselves, any other type with itself.
     pub fn comparable(self, other: ColumnType) -> bool {
         self == other || (self.is_numeric() && other.is_numeric())
     }
@@ -71,7 +78,7 @@ impl fmt::Display for ColumnType {
     }
 }
 
-/// An owned value. Clones share text, blobs and JSON.
+/// A typed scalar. Cloning is cheap: texts and blobs are shared.
 #[derive(Clone, Debug, Default)]
 pub enum Value {
     /// No value.
@@ -81,17 +88,17 @@ pub enum Value {
     Bool(bool),
     /// An integer.
     Int(i64),
-    /// A float. NaN is refused wherever values come in.
+    /// A double.
     Float(f64),
-    /// Text.
+    /// Unicode text.
     Text(Arc<str>),
     /// Bytes.
     Blob(Arc<[u8]>),
-    /// Serialised JSON.
+    /// JSON as its serialised text, which is not interpreted here.
     Json(Arc<str>),
 }
 
-/// A borrowed value.
+/// A [`Value`] whose text or bytes are borrowed.
 #[derive(Clone, Copy, Debug)]
 pub enum ValueRef<'a> {
     /// No value.
@@ -100,18 +107,33 @@ pub enum ValueRef<'a> {
     Bool(bool),
     /// An integer.
     Int(i64),
-    /// A float.
+    /// A double.
     Float(f64),
-    /// Text.
+    /// Unicode text.
     Text(&'a str),
     /// Bytes.
     Blob(&'a [u8]),
-    /// Serialised JSON.
+    /// JSON as its serialised text.
     Json(&'a str),
+}
+
+/// A [`ValueRef`] whose text is seen as its UTF-8 bytes, which is all that order and equality
+/// need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RawValue<'a> {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(&'a [u8]),
+    Blob(&'a [u8]),
+    Json(&'a [u8]),
 }
 
 impl Value {
     /// The value, borrowed.
+    // The name is that of the operation; the trait cannot express the returned type.
+    #[allow(clippy::should_implement_trait)]
     #[inline]
     pub fn as_ref(&self) -> ValueRef<'_> {
         match self {
@@ -119,13 +141,19 @@ impl Value {
             Value::Bool(value) => ValueRef::Bool(*value),
             Value::Int(value) => ValueRef::Int(*value),
             Value::Float(value) => ValueRef::Float(*value),
-            Value::Text(value) => ValueRef::Text(value),
-            Value::Blob(value) => ValueRef::Blob(value),
-            Value::Json(value) => ValueRef::Json(value),
+            Value::Text(text) => ValueRef::Text(text),
+            Value::Blob(bytes) => ValueRef::Blob(bytes),
+            Value::Json(text) => ValueRef::Json(text),
         }
     }
 
-    /// Whether this is null.
+    /// What kind of value it is, as error texts name it: the name of the [`ColumnType`] that
+    /// holds it (`real` for doubles), or `null`.
+    pub fn type_name(&self) -> &'static str {
+        self.as_ref().type_name()
+    }
+
+    /// Whether it is null.
     #[inline]
     pub fn is_null(&self) -> bool {
         matches!(self, Value::Null)
@@ -136,17 +164,17 @@ impl Value {
         self.as_ref().as_bool()
     }
 
-    /// The integer, if it is one.
+    /// The number, if it is one and a 64-bit integer equals it.
     pub fn as_i64(&self) -> Option<i64> {
         self.as_ref().as_i64()
     }
 
-    /// The number as a float (rounded beyond 2^53), if it is one.
+    /// The number, if it is one; an integer is rounded to the nearest double.
     pub fn as_f64(&self) -> Option<f64> {
         self.as_ref().as_f64()
     }
 
-    /// The text, if it is one.
+    /// The text, if it is text.
     pub fn as_str(&self) -> Option<&str> {
         self.as_ref().as_str()
     }
@@ -155,75 +183,25 @@ impl Value {
     pub fn as_blob(&self) -> Option<&[u8]> {
         self.as_ref().as_blob()
     }
-
-    /// `null`, `boolean`, `integer`, `real`, `text`, `blob` or `json`.
-    pub fn type_name(&self) -> &'static str {
-        self.as_ref().type_name()
-    }
 }
 
 impl<'a> ValueRef<'a> {
-    /// An owned copy.
+    /// The value with text and bytes of its own. Copies them.
+    // `ToOwned` cannot be implemented for it: the owned form does not borrow as this one.
+    #[allow(clippy::wrong_self_convention, clippy::should_implement_trait)]
     pub fn to_owned(self) -> Value {
         match self {
             ValueRef::Null => Value::Null,
             ValueRef::Bool(value) => Value::Bool(value),
             ValueRef::Int(value) => Value::Int(value),
             ValueRef::Float(value) => Value::Float(value),
-            ValueRef::Text(value) => Value::Text(value.into()),
-            ValueRef::Blob(value) => Value::Blob(value.into()),
-            ValueRef::Json(value) => Value::Json(value.into()),
+            ValueRef::Text(text) => Value::Text(text.into()),
+            ValueRef::Blob(bytes) => Value::Blob(bytes.into()),
+            ValueRef::Json(text) => Value::Json(text.into()),
         }
     }
 
-    /// Whether this is null.
-    #[inline]
-    pub fn is_null(self) -> bool {
-        matches!(self, ValueRef::Null)
-    }
-
-    /// The boolean, if it is one.
-    pub fn as_bool(self) -> Option<bool> {
-        match self {
-            ValueRef::Bool(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    /// The integer, if it is one.
-    pub fn as_i64(self) -> Option<i64> {
-        match self {
-            ValueRef::Int(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    /// The number as a float (rounded beyond 2^53), if it is one.
-    pub fn as_f64(self) -> Option<f64> {
-        match self {
-            ValueRef::Int(value) => Some(value as f64),
-            ValueRef::Float(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    /// The text, if it is one.
-    pub fn as_str(self) -> Option<&'a str> {
-        match self {
-            ValueRef::Text(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    /// The bytes, if it is a blob.
-    pub fn as_blob(self) -> Option<&'a [u8]> {
-        match self {
-            ValueRef::Blob(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    /// `null`, `boolean`, `integer`, `real`, `text`, `blob` or `json`.
+    /// See [`Value::type_name`].
     pub fn type_name(self) -> &'static str {
         match self {
             ValueRef::Null => "null",
@@ -236,57 +214,135 @@ impl<'a> ValueRef<'a> {
         }
     }
 
-    /// The place of the value's kind in the order.
+    /// Whether it is null.
     #[inline]
-    pub(crate) fn kind(self) -> u8 {
+    pub fn is_null(self) -> bool {
+        matches!(self, ValueRef::Null)
+    }
+
+    /// See [`Value::as_bool`].
+    pub fn as_bool(self) -> Option<bool> {
         match self {
-            ValueRef::Null => 0,
-            ValueRef::Bool(_) => 1,
-            ValueRef::Int(_) | ValueRef::Float(_) => 2,
-            ValueRef::Text(_) => 3,
-            ValueRef::Blob(_) => 4,
-            ValueRef::Json(_) => 5,
+            ValueRef::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// See [`Value::as_i64`].
+    pub fn as_i64(self) -> Option<i64> {
+        match self {
+            ValueRef::Int(value) => Some(value),
+            ValueRef::Float(value) => integral(value),
+            _ => None,
+        }
+    }
+
+    /// See [`Value::as_f64`].
+    pub fn as_f64(self) -> Option<f64> {
+        match self {
+            ValueRef::Int(value) => Some(value as f64),
+            ValueRef::Float(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// See [`Value::as_str`].
+    pub fn as_str(self) -> Option<&'a str> {
+        match self {
+            ValueRef::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// See [`Value::as_blob`].
+    pub fn as_blob(self) -> Option<&'a [u8]> {
+        match self {
+            ValueRef::Blob(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn raw(self) -> RawValue<'a> {
+        match self {
+            ValueRef::Null => RawValue::Null,
+            ValueRef::Bool(value) => RawValue::Bool(value),
+            ValueRef::Int(value) => RawValue::Int(value),
+            ValueRef::Float(value) => RawValue::Float(value),
+            ValueRef::Text(text) => RawValue::Text(text.as_bytes()),
+            ValueRef::Blob(bytes) => RawValue::Blob(bytes),
+            ValueRef::Json(text) => RawValue::Json(text.as_bytes()),
         }
     }
 }
 
-/// Compares an integer with a float by exact value; NaN is above every number.
-pub(crate) fn compare_int_float(int: i64, float: f64) -> Ordering {
-    // 2^63, the first float above every i64.
-    const ABOVE: f64 = 9_223_372_036_854_775_808.0;
-    if float.is_nan() || float >= ABOVE {
-        return Ordering::Less;
+impl RawValue<'_> {
+    /// The order of two values of one kind, or `None` where they are of different kinds or null.
+    #[inline]
+    pub(crate) fn compare(self, other: RawValue<'_>) -> Option<Ordering> {
+        match (self, other) {
+            (RawValue::Bool(a), RawValue::Bool(b)) => Some(a.cmp(&b)),
+            (RawValue::Int(a), RawValue::Int(b)) => Some(a.cmp(&b)),
+            (RawValue::Float(a), RawValue::Float(b)) => Some(compare_floats(a, b)),
+            (RawValue::Int(a), RawValue::Float(b)) => Some(compare_mixed(a, b)),
+            (RawValue::Float(a), RawValue::Int(b)) => Some(compare_mixed(b, a).reverse()),
+            (RawValue::Text(a), RawValue::Text(b))
+            | (RawValue::Blob(a), RawValue::Blob(b))
+            | (RawValue::Json(a), RawValue::Json(b)) => Some(a.cmp(b)),
+            _ => None,
+        }
     }
-    if float < -ABOVE {
-        return Ordering::Greater;
+
+    /// The order of any two values.
+    #[inline]
+    pub(crate) fn total_order(self, other: RawValue<'_>) -> Ordering {
+        self.compare(other).unwrap_or_else(|| self.rank().cmp(&other.rank()))
     }
-    // In range, so truncation is exact; the fraction breaks the tie.
-    let whole = float.trunc();
-    int.cmp(&(whole as i64)).then_with(|| {
-        0.0f64.partial_cmp(&(float - whole)).unwrap_or(Ordering::Less)
-    })
+
+    #[inline]
+    fn rank(self) -> u8 {
+        match self {
+            RawValue::Null => 0,
+            RawValue::Bool(_) => 1,
+            RawValue::Int(_) | RawValue::Float(_) => 2,
+            RawValue::Text(_) => 3,
+            RawValue::Blob(_) => 4,
+            RawValue::Json(_) => 5,
+        }
+    }
 }
 
+/// The integer that a double equals, if 64 bits hold it.
+#[inline]
+pub(crate) fn integral(value: f64) -> Option<i64> {
+    let limit = 9_223_372_036_854_775_808.0;
+    (value >= -limit && value < limit && value.fract() == 0.0).then_some(value as i64)
+}
+
+#[inline]
 fn compare_floats(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }
 
-impl Ord for ValueRef<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        match (*self, *other) {
-            (ValueRef::Bool(a), ValueRef::Bool(b)) => a.cmp(&b),
-            (ValueRef::Int(a), ValueRef::Int(b)) => a.cmp(&b),
-            (ValueRef::Int(a), ValueRef::Float(b)) => compare_int_float(a, b),
-            (ValueRef::Float(a), ValueRef::Int(b)) => compare_int_float(b, a).reverse(),
-            (ValueRef::Float(a), ValueRef::Float(b)) => compare_floats(a, b),
-            (ValueRef::Text(a), ValueRef::Text(b)) | (ValueRef::Json(a), ValueRef::Json(b)) => {
-                a.as_bytes().cmp(b.as_bytes())
-            }
-            (ValueRef::Blob(a), ValueRef::Blob(b)) => a.cmp(b),
-            (a, b) => a.kind().cmp(&b.kind()),
-        }
+/// Compares an integer and a double exactly.
+#[inline]
+fn compare_mixed(int: i64, float: f64) -> Ordering {
+    // Rounding to a double keeps the order, so where the rounded integer differs from the double
+    // so does the integer, in the same direction. Where it is the same the double is integral.
+    match (int as f64).partial_cmp(&float) {
+        None => Ordering::Less,
+        Some(Ordering::Equal) => i128::from(int).cmp(&(float as i128)),
+        Some(order) => order,
     }
 }
+
+impl PartialEq for ValueRef<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for ValueRef<'_> {}
 
 impl PartialOrd for ValueRef<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
@@ -294,47 +350,27 @@ impl PartialOrd for ValueRef<'_> {
     }
 }
 
-impl PartialEq for ValueRef<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
+impl Ord for ValueRef<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.raw().total_order(other.raw())
     }
 }
-
-impl Eq for ValueRef<'_> {}
 
 impl Hash for ValueRef<'_> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.kind().hash(state);
+        state.write_u8(self.raw().rank());
         match *self {
             ValueRef::Null => {}
             ValueRef::Bool(value) => value.hash(state),
-            // Equal numbers have equal nearest floats.
-            ValueRef::Int(value) => hash_float(value as f64, state),
-            ValueRef::Float(value) => hash_float(value, state),
-            ValueRef::Text(value) | ValueRef::Json(value) => value.hash(state),
-            ValueRef::Blob(value) => value.hash(state),
+            ValueRef::Int(value) => value.hash(state),
+            ValueRef::Float(value) => match integral(value) {
+                Some(value) => value.hash(state),
+                None if value.is_nan() => f64::NAN.to_bits().hash(state),
+                None => value.to_bits().hash(state),
+            },
+            ValueRef::Text(text) | ValueRef::Json(text) => text.hash(state),
+            ValueRef::Blob(bytes) => bytes.hash(state),
         }
-    }
-}
-
-fn hash_float<H: Hasher>(float: f64, state: &mut H) {
-    let canonical = match float {
-        float if float.is_nan() => f64::NAN,
-        float if float == 0.0 => 0.0,
-        float => float,
-    };
-    canonical.to_bits().hash(state);
-}
-
-impl Ord for Value {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.as_ref().cmp(&other.as_ref())
-    }
-}
-
-impl PartialOrd for Value {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
     }
 }
 
@@ -346,26 +382,43 @@ impl PartialEq for Value {
 
 impl Eq for Value {}
 
+impl PartialOrd for Value {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Value {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_ref().cmp(&other.as_ref())
+    }
+}
+
 impl Hash for Value {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_ref().hash(state);
     }
 }
 
+/// Texts are quoted and escaped, blobs are `x'00ff'`, json is its text; equal numbers look the
+/// same.
 impl fmt::Display for ValueRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             ValueRef::Null => f.write_str("null"),
-            ValueRef::Bool(value) => value.fmt(f),
-            ValueRef::Int(value) => value.fmt(f),
-            ValueRef::Float(value) => value.fmt(f),
-            ValueRef::Text(value) => write!(f, "{value:?}"),
-            ValueRef::Blob(value) => {
+            ValueRef::Bool(value) => write!(f, "{value}"),
+            ValueRef::Int(value) => write!(f, "{value}"),
+            ValueRef::Float(value) => match integral(value) {
+                Some(value) => write!(f, "{value}"),
+                None => write!(f, "{value:?}"),
+            },
+            ValueRef::Text(text) => write!(f, "{text:?}"),
+            ValueRef::Blob(bytes) => {
                 f.write_str("x'")?;
-                value.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+                bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
                 f.write_str("'")
             }
-            ValueRef::Json(value) => f.write_str(value),
+            ValueRef::Json(text) => f.write_str(text),
         }
     }
 }
@@ -376,21 +429,27 @@ impl fmt::Display for Value {
     }
 }
 
+impl From<ValueRef<'_>> for Value {
+    fn from(value: ValueRef<'_>) -> Value {
+        value.to_owned()
+    }
+}
+
 impl From<bool> for Value {
     fn from(value: bool) -> Value {
         Value::Bool(value)
     }
 }
 
-impl From<i64> for Value {
-    fn from(value: i64) -> Value {
-        Value::Int(value)
-    }
-}
-
 impl From<i32> for Value {
     fn from(value: i32) -> Value {
         Value::Int(value.into())
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Value {
+        Value::Int(value)
     }
 }
 
@@ -407,32 +466,26 @@ impl From<f64> for Value {
 }
 
 impl From<&str> for Value {
-    fn from(value: &str) -> Value {
-        Value::Text(value.into())
+    fn from(text: &str) -> Value {
+        Value::Text(text.into())
     }
 }
 
 impl From<String> for Value {
-    fn from(value: String) -> Value {
-        Value::Text(value.into())
+    fn from(text: String) -> Value {
+        Value::Text(text.into())
     }
 }
 
 impl From<Arc<str>> for Value {
-    fn from(value: Arc<str>) -> Value {
-        Value::Text(value)
+    fn from(text: Arc<str>) -> Value {
+        Value::Text(text)
     }
 }
 
 impl From<Vec<u8>> for Value {
-    fn from(value: Vec<u8>) -> Value {
-        Value::Blob(value.into())
-    }
-}
-
-impl From<ValueRef<'_>> for Value {
-    fn from(value: ValueRef<'_>) -> Value {
-        value.to_owned()
+    fn from(bytes: Vec<u8>) -> Value {
+        Value::Blob(bytes.into())
     }
 }
 
