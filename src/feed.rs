@@ -129,7 +129,7 @@ impl Feed {
         // Only this method sets `next`, once per link, under the lock of `last`.
         let _ = last.next.set(Arc::clone(&link));
         *last = link;
-        if number % CHECK_EVERY == 0 {
+        if number.is_multiple_of(CHECK_EVERY) {
             let end = Arc::clone(&last);
             drop(last);
             for position in lock(&self.positions).iter().filter_map(std::sync::Weak::upgrade) {

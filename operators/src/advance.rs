@@ -141,10 +141,10 @@ impl Graph {
             && !delta.changed.intersects(scan.reads)
         {
             // The row stays where it is; only its content is new.
-            let variants = level.variants(&old_route);
-            if !variants.is_empty() {
+            if !level.variants(&old_route).is_empty() {
                 let key = level.order.key(row);
-                for partition in variants.to_vec() {
+                for at in 0..level.variants(&old_route).len() {
+                    let partition = level.variants(&old_route)[at];
                     if level.partition(partition).window.contains(&key) {
                         level.partition_mut(partition).window.insert(key.clone(), new.clone());
                         level.mark(partition);

@@ -27,7 +27,7 @@ pub(crate) struct Holder {
 #[derive(Clone, Debug)]
 pub(crate) enum Holders {
     Few(SmallVec<[Holder; 1]>),
-    Many(Box<BTreeSet<Holder>>),
+    Many(BTreeSet<Holder>),
 }
 
 impl Holders {
@@ -47,7 +47,7 @@ impl Holders {
                 } else {
                     let mut set: BTreeSet<Holder> = list.drain(..).collect();
                     set.insert(holder);
-                    *self = Holders::Many(Box::new(set));
+                    *self = Holders::Many(set);
                 }
                 true
             }
@@ -68,7 +68,7 @@ impl Holders {
             Holders::Many(set) => {
                 let found = set.remove(holder);
                 if set.len() <= FEW / 2 {
-                    *self = Holders::Few(std::mem::take(&mut **set).into_iter().collect());
+                    *self = Holders::Few(std::mem::take(set).into_iter().collect());
                 }
                 found
             }

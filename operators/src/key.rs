@@ -104,6 +104,12 @@ impl Key {
         }
     }
 
+    /// The bytes.
+    #[inline]
+    pub fn as_slice(&self) -> &[u8] {
+        self
+    }
+
     /// The bytes that the key takes on the heap, shared by all its clones.
     #[inline]
     pub fn heap_bytes(&self) -> usize {

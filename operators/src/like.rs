@@ -5,6 +5,7 @@
 //! match. Without regard to case, both sides go through Unicode simple case folding, which maps
 //! characters one by one: `ß` does not match `SS`.
 
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -19,12 +20,12 @@ pub struct LikePattern {
 }
 
 /// Why a text is not a pattern.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LikeError {
     /// The last character is an escape character with nothing to escape.
-    #[error("the pattern ends in a lone escape character")]
-    LoneEscape,
+    #[error("the LIKE pattern {0:?} ends in an escape character with nothing to escape")]
+    TrailingEscape(String),
 }
 
 /// A stretch of a pattern without `%`.
@@ -51,7 +52,7 @@ impl LikePattern {
     ///
     /// # Errors
     ///
-    /// [`LikeError::LoneEscape`].
+    /// [`LikeError::TrailingEscape`].
     pub fn new(pattern: &str, case_insensitive: bool) -> Result<LikePattern, LikeError> {
         let mut segments = Vec::new();
         let mut chars = pattern.chars();
@@ -66,7 +67,7 @@ impl LikePattern {
                     items.push(None);
                     continue;
                 }
-                '\\' => chars.next().ok_or(LikeError::LoneEscape)?,
+                '\\' => chars.next().ok_or_else(|| LikeError::TrailingEscape(pattern.to_owned()))?,
                 other => other,
             };
             items.push(Some(if case_insensitive { fold(literal) } else { literal }));
@@ -125,6 +126,14 @@ impl PartialEq for LikePattern {
 }
 
 impl Eq for LikePattern {}
+
+/// `like "…"` or, ignoring case, `ilike "…"`.
+impl fmt::Display for LikePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operator = if self.case_insensitive { "ilike" } else { "like" };
+        write!(f, "{operator} {:?}", self.pattern)
+    }
+}
 
 impl Hash for LikePattern {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -193,18 +202,14 @@ impl Segment {
                     .position(|window| window.eq_ignore_ascii_case(literal))?;
                 text.get(at + literal.len()..)
             }
-            _ => text
-                .char_indices()
-                .find_map(|(at, _)| self.strip_prefix(text.get(at..)?, mode)),
+            _ => text.char_indices().find_map(|(at, _)| self.strip_prefix(text.get(at..)?, mode)),
         }
     }
 }
 
 #[inline]
 fn matches_item(item: Option<char>, char: char, mode: Mode) -> bool {
-    item.is_none_or(|expected| {
-        expected == char || (mode != Mode::Exact && expected == fold(char))
-    })
+    item.is_none_or(|expected| expected == char || (mode != Mode::Exact && expected == fold(char)))
 }
 
 /// Unicode simple case folding.

@@ -33,7 +33,8 @@ pub enum Input {
     /// The rows of a table.
     Scan {
         /// The columns that divide the level into partitions: first the child side of the
-        /// correlation, then the columns of lifted equality conditions; no repeats.
+        /// correlation (a column related to two parent columns occurs twice), then the columns of
+        /// lifted equality conditions, which occur once.
         partition: Vec<usize>,
         /// How many of `partition` come from the correlation. A null in one of those matches
         /// nothing; a null in a lifted column matches null.

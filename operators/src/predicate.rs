@@ -43,6 +43,18 @@ impl CompareOp {
         }
     }
 
+    /// The operator that means the same with the sides exchanged.
+    #[must_use]
+    pub fn mirrored(self) -> CompareOp {
+        match self {
+            CompareOp::Eq | CompareOp::Ne => self,
+            CompareOp::Lt => CompareOp::Gt,
+            CompareOp::Le => CompareOp::Ge,
+            CompareOp::Gt => CompareOp::Lt,
+            CompareOp::Ge => CompareOp::Le,
+        }
+    }
+
     #[inline]
     fn holds(self, order: Ordering) -> bool {
         match self {
@@ -108,6 +120,16 @@ impl ValueSet {
         &self.0
     }
 
+    /// The number of values.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether some value of the set equals this one. O(log n).
     pub fn contains(&self, value: ValueRef<'_>) -> bool {
         self.contains_raw(value.raw())
@@ -169,9 +191,7 @@ impl Predicate {
     #[inline]
     pub fn matches(&self, row: &Row) -> bool {
         match self {
-            Predicate::Compare { left, op, right } => {
-                compare(left.raw(row), *op, right.raw(row))
-            }
+            Predicate::Compare { left, op, right } => compare(left.raw(row), *op, right.raw(row)),
             Predicate::Is { left, right, negated } => {
                 let equal = left.raw(row).total_order(right.raw(row)).is_eq();
                 equal != *negated

@@ -95,6 +95,16 @@ impl Row {
         }
     }
 
+    /// Whether a column is null.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such column.
+    #[inline]
+    pub fn is_null(&self, column: usize) -> bool {
+        matches!(self.get_raw(column), RawValue::Null)
+    }
+
     /// The value of a column without looking into its text.
     #[inline]
     pub(crate) fn get_raw(&self, column: usize) -> RawValue<'_> {
@@ -104,9 +114,7 @@ impl Row {
             TAG_FALSE => RawValue::Bool(false),
             TAG_TRUE => RawValue::Bool(true),
             TAG_INT => RawValue::Int(read_int(payload)),
-            TAG_FLOAT => {
-                RawValue::Float(f64::from_le_bytes(*payload.first_chunk().expect(TAGGED)))
-            }
+            TAG_FLOAT => RawValue::Float(f64::from_le_bytes(*payload.first_chunk().expect(TAGGED))),
             TAG_TEXT => RawValue::Text(payload),
             TAG_BLOB => RawValue::Blob(payload),
             TAG_JSON => RawValue::Json(payload),
@@ -115,7 +123,7 @@ impl Row {
     }
 
     /// The values in column order.
-    pub fn values(&self) -> impl ExactSizeIterator<Item = ValueRef<'_>> + DoubleEndedIterator {
+    pub fn values(&self) -> impl ExactSizeIterator<Item = ValueRef<'_>> + Clone {
         (0..self.len()).map(|column| self.get(column))
     }
 

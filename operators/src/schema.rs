@@ -94,7 +94,8 @@ impl Schema {
 
     /// The table of a name. O(log tables).
     pub fn table_id(&self, name: &str) -> Option<TableId> {
-        let at = self.0.by_name.binary_search_by(|id| self.table(*id).name.as_str().cmp(name)).ok()?;
+        let at =
+            self.0.by_name.binary_search_by(|id| self.table(*id).name.as_str().cmp(name)).ok()?;
         Some(self.0.by_name[at])
     }
 
@@ -109,8 +110,8 @@ impl Schema {
     }
 
     /// All tables, in the order of their ids.
-    pub fn tables(&self) -> impl ExactSizeIterator<Item = &TableSchema> + DoubleEndedIterator {
-        self.0.tables.iter()
+    pub fn tables(&self) -> &[TableSchema] {
+        &self.0.tables
     }
 }
 
@@ -170,11 +171,8 @@ impl TableSchema {
             return Err(format!("expected {} columns, found {}", self.columns.len(), row.len()));
         }
         for (column, value) in self.columns.iter().zip(row.values()) {
-            let fits = if value.is_null() {
-                column.nullable
-            } else {
-                column.column_type.accepts(value)
-            };
+            let fits =
+                if value.is_null() { column.nullable } else { column.column_type.accepts(value) };
             if !fits {
                 return Err(mismatch(column, value));
             }

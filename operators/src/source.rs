@@ -104,9 +104,9 @@ pub enum ApplyError {
 
 /// A failure of the storage under a source. In-memory sources have none.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("reading {context}: {reason}")]
+#[error("{context}: {reason}")]
 pub struct SourceError {
-    /// What was being read, with the table's name.
+    /// What was being worked on, with the table's name.
     pub context: String,
     /// What the storage said.
     pub reason: String,

@@ -43,9 +43,7 @@ impl ColumnType {
             | (ColumnType::Text, ValueRef::Text(_))
             | (ColumnType::Blob, ValueRef::Blob(_))
             | (ColumnType::Json, ValueRef::Json(_)) => true,
-            (ColumnType::Real, ValueRef::Int(value)) => {
-                i128::from(value) == value as f64 as i128
-            }
+            (ColumnType::Real, ValueRef::Int(value)) => i128::from(value) == value as f64 as i128,
             (ColumnType::Real, ValueRef::Float(value)) => !value.is_nan(),
             (ColumnType::Number, ValueRef::Float(value)) => value.is_finite(),
             _ => false,

@@ -358,7 +358,8 @@ fn like_pattern(
     let Operand::Literal(Value::Text(text)) = pattern else {
         return Err(path.error(format!("{op} needs a pattern of text")));
     };
-    LikePattern::new(text, ignore_case).map_err(|error| path.error(error.to_string()))
+    LikePattern::new(text, ignore_case)
+        .map_err(|error| path.error(format!("LIKE pattern {text:?}: {error}")))
 }
 
 fn not_null(operand: Operand) -> Draft {

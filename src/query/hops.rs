@@ -112,19 +112,10 @@ impl<'q> Planner<'q> {
             let parent = self.column(near, parent, &path)?;
             let child = self.column(table, child, &path)?;
             self.check_correlation((near, parent), (table, child), &path)?;
-            match to.iter().position(|column| *column == child) {
-                Some(earlier) if from[earlier] == parent => {}
-                Some(_) => {
-                    return Err(path.error(format!(
-                        "column \"{}\" of table \"{}\" is related to two columns",
-                        self.column_schema(table, child).name,
-                        hop.table
-                    )));
-                }
-                None => {
-                    from.push(parent);
-                    to.push(child);
-                }
+            // A pair stated twice says nothing new; a column related to two must equal both.
+            if !from.iter().zip(&to).any(|pair| pair == (&parent, &child)) {
+                from.push(parent);
+                to.push(child);
             }
         }
         Ok(RouteHop { table, from, to, filters: &hop.filters })

@@ -102,7 +102,8 @@ impl Params {
             within = found.and_then(Json::as_object);
         }
         match found {
-            None => Err(path.error(format!("parameter \"{}\" is not supplied", name()))),
+            // A claim that an object lacks is null, as where the object says so.
+            None => Ok(Bound::One(Value::Null)),
             Some(Json::Array(items)) => items
                 .iter()
                 .map(scalar_to_value)

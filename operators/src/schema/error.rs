@@ -12,78 +12,83 @@ pub enum SchemaError {
     EmptyTableName,
     /// A column without a name.
     #[error("table \"{table}\": a column has an empty name")]
-    EmptyColumnName { table: String },
+    EmptyColumnName { table: Box<str> },
     /// A relationship without a name.
     #[error("table \"{table}\": a relationship has an empty name")]
-    EmptyRelationshipName { table: String },
+    EmptyRelationshipName { table: Box<str> },
     /// Two tables of one name.
     #[error("table \"{table}\" is declared twice")]
-    DuplicateTable { table: String },
+    DuplicateTable { table: Box<str> },
     /// Two columns of one name.
     #[error("table \"{table}\": column \"{column}\" is declared twice")]
-    DuplicateColumn { table: String, column: String },
+    DuplicateColumn { table: Box<str>, column: Box<str> },
     /// A table without columns.
     #[error("table \"{table}\" has no columns")]
-    NoColumns { table: String },
+    NoColumns { table: Box<str> },
     /// A table without a primary key, or with one of no columns.
     #[error("table \"{table}\" has no primary key; declare it with primary_key([…])")]
-    NoPrimaryKey { table: String },
+    NoPrimaryKey { table: Box<str> },
     /// A primary key of a column that the table does not have.
     #[error(
         "table \"{table}\": primary-key column \"{column}\" is not a column of it; it has: {known}"
     )]
-    UnknownPrimaryKeyColumn { table: String, column: String, known: String },
+    UnknownPrimaryKeyColumn { table: Box<str>, column: Box<str>, known: Box<str> },
     /// A primary key that names a column twice.
     #[error("table \"{table}\": the primary key names column \"{column}\" twice")]
-    DuplicatePrimaryKeyColumn { table: String, column: String },
+    DuplicatePrimaryKeyColumn { table: Box<str>, column: Box<str> },
     /// A primary key of a column that may be null.
     #[error(
         "table \"{table}\": primary-key column \"{column}\" is nullable; declare it with column(…)"
     )]
-    NullablePrimaryKeyColumn { table: String, column: String },
+    NullablePrimaryKeyColumn { table: Box<str>, column: Box<str> },
     /// A primary key of a json column.
     #[error("table \"{table}\": primary-key column \"{column}\" is json, which cannot be compared")]
-    JsonPrimaryKeyColumn { table: String, column: String },
+    JsonPrimaryKeyColumn { table: Box<str>, column: Box<str> },
     /// A unique key of no columns.
     #[error("table \"{table}\": a unique key has no columns")]
-    EmptyUniqueKey { table: String },
+    EmptyUniqueKey { table: Box<str> },
     /// A unique key of a column that the table does not have.
     #[error(
         "table \"{table}\": unique-key column \"{column}\" is not a column of it; it has: {known}"
     )]
-    UnknownUniqueColumn { table: String, column: String, known: String },
+    UnknownUniqueColumn { table: Box<str>, column: Box<str>, known: Box<str> },
     /// A unique key that names a column twice.
     #[error("table \"{table}\": a unique key names column \"{column}\" twice")]
-    DuplicateUniqueColumn { table: String, column: String },
+    DuplicateUniqueColumn { table: Box<str>, column: Box<str> },
     /// A unique key of a json column.
     #[error("table \"{table}\": unique-key column \"{column}\" is json, which cannot be compared")]
-    JsonUniqueColumn { table: String, column: String },
+    JsonUniqueColumn { table: Box<str>, column: Box<str> },
     /// Two relationships of one name.
     #[error("table \"{table}\": relationship \"{relationship}\" is declared twice")]
-    DuplicateRelationship { table: String, relationship: String },
+    DuplicateRelationship { table: Box<str>, relationship: Box<str> },
     /// A relationship that is called as a column is.
     #[error("table \"{table}\": relationship \"{relationship}\" has the name of a column")]
-    RelationshipIsColumn { table: String, relationship: String },
+    RelationshipIsColumn { table: Box<str>, relationship: Box<str> },
     /// A relationship that leads nowhere.
     #[error("table \"{table}\": relationship \"{relationship}\" has no hops")]
-    NoHops { table: String, relationship: String },
+    NoHops { table: Box<str>, relationship: Box<str> },
     /// A relationship to a table that is not declared.
     #[error(
         "table \"{table}\": relationship \"{relationship}\" leads to \"{target}\", \
          which is not a table; there are: {known}"
     )]
-    UnknownRelatedTable { table: String, relationship: String, target: String, known: String },
+    UnknownRelatedTable {
+        table: Box<str>,
+        relationship: Box<str>,
+        target: Box<str>,
+        known: Box<str>,
+    },
     /// A relationship by a column that its table does not have.
     #[error(
         "table \"{table}\": relationship \"{relationship}\" uses column \"{column}\", \
          which is not in table \"{of}\"; it has: {known}"
     )]
     UnknownRelatedColumn {
-        table: String,
-        relationship: String,
-        of: String,
-        column: String,
-        known: String,
+        table: Box<str>,
+        relationship: Box<str>,
+        of: Box<str>,
+        column: Box<str>,
+        known: Box<str>,
     },
     /// A relationship with different numbers of columns on its two sides.
     #[error(
@@ -91,11 +96,11 @@ pub enum SchemaError {
          \"{near}\" to {to} columns of \"{far}\"; the numbers must be equal"
     )]
     MismatchedColumns {
-        table: String,
-        relationship: String,
-        near: String,
+        table: Box<str>,
+        relationship: Box<str>,
+        near: Box<str>,
         from: usize,
-        far: String,
+        far: Box<str>,
         to: usize,
     },
     /// A hop by no columns.
@@ -103,13 +108,18 @@ pub enum SchemaError {
         "table \"{table}\": relationship \"{relationship}\" relates \"{near}\" to \"{far}\" \
          by no columns"
     )]
-    NoRelatedColumns { table: String, relationship: String, near: String, far: String },
+    NoRelatedColumns { table: Box<str>, relationship: Box<str>, near: Box<str>, far: Box<str> },
     /// A hop that gives one column of the far side two columns to equal.
     #[error(
         "table \"{table}\": relationship \"{relationship}\" names column \"{column}\" \
          of table \"{of}\" twice"
     )]
-    RepeatedRelatedColumn { table: String, relationship: String, of: String, column: String },
+    RepeatedRelatedColumn {
+        table: Box<str>,
+        relationship: Box<str>,
+        of: Box<str>,
+        column: Box<str>,
+    },
     /// A relationship by columns whose values can never be equal.
     #[error(
         "table \"{table}\": relationship \"{relationship}\" relates column \"{from}\" of \
@@ -117,13 +127,13 @@ pub enum SchemaError {
          columns of different types cannot be related"
     )]
     IncomparableTypes {
-        table: String,
-        relationship: String,
-        near: String,
-        from: String,
+        table: Box<str>,
+        relationship: Box<str>,
+        near: Box<str>,
+        from: Box<str>,
         from_type: ColumnType,
-        far: String,
-        to: String,
+        far: Box<str>,
+        to: Box<str>,
         to_type: ColumnType,
     },
     /// A relationship by a json column.
@@ -131,5 +141,5 @@ pub enum SchemaError {
         "table \"{table}\": relationship \"{relationship}\" uses column \"{column}\" of table \
          \"{of}\", which is json and cannot be compared"
     )]
-    JsonCorrelation { table: String, relationship: String, of: String, column: String },
+    JsonCorrelation { table: Box<str>, relationship: Box<str>, of: Box<str>, column: Box<str> },
 }

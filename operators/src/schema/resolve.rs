@@ -14,7 +14,7 @@ pub(super) fn schema(declared: Vec<Table>) -> Result<Schema, SchemaError> {
     let duplicate = by_name.windows(2).map(|pair| (&tables[pair[0].0 as usize], pair[1]));
     for (first, second) in duplicate {
         if first.name == tables[second.0 as usize].name {
-            return Err(SchemaError::DuplicateTable { table: first.name.clone() });
+            return Err(SchemaError::DuplicateTable { table: first.name.as_str().into() });
         }
     }
     for (index, declared) in declared.iter().enumerate() {
@@ -30,7 +30,7 @@ fn table(declared: &Table) -> Result<TableSchema, SchemaError> {
     if declared.name.is_empty() {
         return Err(SchemaError::EmptyTableName);
     }
-    let table = || declared.name.clone();
+    let table = || Box::from(&*declared.name);
     let columns = &declared.columns;
     if columns.is_empty() {
         return Err(SchemaError::NoColumns { table: table() });
@@ -40,14 +40,17 @@ fn table(declared: &Table) -> Result<TableSchema, SchemaError> {
             return Err(SchemaError::EmptyColumnName { table: table() });
         }
         if columns[..index].iter().any(|earlier| earlier.name == *name) {
-            return Err(SchemaError::DuplicateColumn { table: table(), column: name.clone() });
+            return Err(SchemaError::DuplicateColumn {
+                table: table(),
+                column: name.as_str().into(),
+            });
         }
     }
     let mut by_name: Vec<usize> = (0..columns.len()).collect();
     by_name.sort_by_key(|column| &columns[*column].name);
     let primary_key = primary_key(declared)?;
     Ok(TableSchema {
-        name: table(),
+        name: declared.name.clone(),
         columns: columns.clone(),
         by_name,
         primary_key_spec: KeySpec::asc(&primary_key),
@@ -62,13 +65,13 @@ fn table(declared: &Table) -> Result<TableSchema, SchemaError> {
 }
 
 fn primary_key(declared: &Table) -> Result<Vec<usize>, SchemaError> {
-    let table = || declared.name.clone();
+    let table = || Box::from(&*declared.name);
     if declared.primary_key.is_empty() {
         return Err(SchemaError::NoPrimaryKey { table: table() });
     }
     let mut key = Vec::with_capacity(declared.primary_key.len());
     for name in &declared.primary_key {
-        let column = || name.clone();
+        let column = || Box::from(&**name);
         let Some(index) = position(&declared.columns, name) else {
             return Err(SchemaError::UnknownPrimaryKeyColumn {
                 table: table(),
@@ -77,7 +80,10 @@ fn primary_key(declared: &Table) -> Result<Vec<usize>, SchemaError> {
             });
         };
         if key.contains(&index) {
-            return Err(SchemaError::DuplicatePrimaryKeyColumn { table: table(), column: column() });
+            return Err(SchemaError::DuplicatePrimaryKeyColumn {
+                table: table(),
+                column: column(),
+            });
         }
         let declared = &declared.columns[index];
         if declared.nullable {
@@ -92,13 +98,13 @@ fn primary_key(declared: &Table) -> Result<Vec<usize>, SchemaError> {
 }
 
 fn unique_key(declared: &Table, names: &[String]) -> Result<Vec<usize>, SchemaError> {
-    let table = || declared.name.clone();
+    let table = || Box::from(&*declared.name);
     if names.is_empty() {
         return Err(SchemaError::EmptyUniqueKey { table: table() });
     }
     let mut key = Vec::with_capacity(names.len());
     for name in names {
-        let column = || name.clone();
+        let column = || Box::from(&**name);
         let Some(index) = position(&declared.columns, name) else {
             return Err(SchemaError::UnknownUniqueColumn {
                 table: table(),
@@ -130,10 +136,10 @@ impl Names<'_> {
         declared: &[RelationshipNames],
     ) -> Result<Vec<Relationship>, SchemaError> {
         let owner = &self.tables[self.table];
-        let table = || owner.name.clone();
+        let table = || Box::from(&*owner.name);
         let mut relationships: Vec<Relationship> = Vec::with_capacity(declared.len());
         for RelationshipNames { name, hops, one } in declared {
-            let relationship = || name.clone();
+            let relationship = || Box::from(&**name);
             if name.is_empty() {
                 return Err(SchemaError::EmptyRelationshipName { table: table() });
             }
@@ -159,21 +165,21 @@ impl Names<'_> {
                 near = &self.tables[hop.table.0 as usize];
                 resolved.push(hop);
             }
-            relationships.push(Relationship { name: relationship(), hops: resolved, one: *one });
+            relationships.push(Relationship { name: name.clone(), hops: resolved, one: *one });
         }
         Ok(relationships)
     }
 
     fn hop(&self, name: &str, near: &TableSchema, hop: &HopNames) -> Result<Hop, SchemaError> {
-        let table = || self.tables[self.table].name.clone();
-        let relationship = || name.to_owned();
+        let table = || Box::from(&*self.tables[self.table].name);
+        let relationship = || Box::from(name);
         let Some(index) = self.tables.iter().position(|table| table.name == hop.table) else {
             let known: Vec<&str> = self.tables.iter().map(TableSchema::name).collect();
             return Err(SchemaError::UnknownRelatedTable {
                 table: table(),
                 relationship: relationship(),
-                target: hop.table.clone(),
-                known: known.join(", "),
+                target: hop.table.as_str().into(),
+                known: known.join(", ").into(),
             });
         };
         let far = &self.tables[index];
@@ -181,9 +187,9 @@ impl Names<'_> {
             return Err(SchemaError::MismatchedColumns {
                 table: table(),
                 relationship: relationship(),
-                near: near.name.clone(),
+                near: near.name.as_str().into(),
                 from: hop.from.len(),
-                far: far.name.clone(),
+                far: far.name.as_str().into(),
                 to: hop.to.len(),
             });
         }
@@ -191,8 +197,8 @@ impl Names<'_> {
             return Err(SchemaError::NoRelatedColumns {
                 table: table(),
                 relationship: relationship(),
-                near: near.name.clone(),
-                far: far.name.clone(),
+                near: near.name.as_str().into(),
+                far: far.name.as_str().into(),
             });
         }
         let from = self.correlated(name, near, &hop.from)?;
@@ -201,8 +207,8 @@ impl Names<'_> {
             return Err(SchemaError::RepeatedRelatedColumn {
                 table: table(),
                 relationship: relationship(),
-                of: far.name.clone(),
-                column: far.columns[to[repeated]].name.clone(),
+                of: far.name.as_str().into(),
+                column: far.columns[to[repeated]].name.as_str().into(),
             });
         }
         for (from, to) in from.iter().zip(&to) {
@@ -211,11 +217,11 @@ impl Names<'_> {
                 return Err(SchemaError::IncomparableTypes {
                     table: table(),
                     relationship: relationship(),
-                    near: near.name.clone(),
-                    from: from.name.clone(),
+                    near: near.name.as_str().into(),
+                    from: from.name.as_str().into(),
                     from_type: from.column_type,
-                    far: far.name.clone(),
-                    to: to.name.clone(),
+                    far: far.name.as_str().into(),
+                    to: to.name.as_str().into(),
                     to_type: to.column_type,
                 });
             }
@@ -229,24 +235,24 @@ impl Names<'_> {
         of: &TableSchema,
         names: &[String],
     ) -> Result<Vec<usize>, SchemaError> {
-        let table = || self.tables[self.table].name.clone();
+        let table = || Box::from(&*self.tables[self.table].name);
         let mut columns = Vec::with_capacity(names.len());
         for column in names {
             let Some(index) = of.column_index(column) else {
                 return Err(SchemaError::UnknownRelatedColumn {
                     table: table(),
-                    relationship: name.to_owned(),
-                    of: of.name.clone(),
-                    column: column.clone(),
+                    relationship: name.into(),
+                    of: of.name.as_str().into(),
+                    column: column.as_str().into(),
                     known: column_names(&of.columns),
                 });
             };
             if of.columns[index].column_type == ColumnType::Json {
                 return Err(SchemaError::JsonCorrelation {
                     table: table(),
-                    relationship: name.to_owned(),
-                    of: of.name.clone(),
-                    column: column.clone(),
+                    relationship: name.into(),
+                    of: of.name.as_str().into(),
+                    column: column.as_str().into(),
                 });
             }
             columns.push(index);
@@ -259,7 +265,7 @@ fn position(columns: &[Column], name: &str) -> Option<usize> {
     columns.iter().position(|column| column.name == name)
 }
 
-fn column_names(columns: &[Column]) -> String {
+fn column_names(columns: &[Column]) -> Box<str> {
     let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
-    names.join(", ")
+    names.join(", ").into()
 }

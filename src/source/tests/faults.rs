@@ -32,14 +32,14 @@ fn exactly_the_chosen_read_fails() {
     assert!(source.is_armed());
     assert_eq!(
         get(&source).expect_err("the second read").to_string(),
-        r#"reading table "thing": a fault was injected"#
+        r#"table "thing": a fault was injected"#
     );
     assert!(!source.is_armed());
     assert_eq!(get(&source), Ok(Some(row.clone())));
     source.arm(1);
     assert_eq!(
         scan(&source).expect_err("the first read").to_string(),
-        "reading scan 0: a fault was injected"
+        "scan 0: a fault was injected"
     );
     assert_eq!(scan(&source), Ok(vec![row]));
     assert_eq!(source.reads(), 6);

@@ -98,19 +98,19 @@ fn reads_that_make_no_sense_are_refused() {
     for (shape, expected) in [
         (
             shape(&[2], &[(3, Asc), (0, Asc)]),
-            r#"reading table "thing": the order of a read lacks the primary-key column "q", so it is not total"#,
+            r#"table "thing": the order of a read lacks the primary-key column "q", so it is not total"#,
         ),
         (
             shape(&[2, 2], &[(1, Asc), (0, Asc)]),
-            r#"reading table "thing": the columns held equal of a read names column "a" twice"#,
+            r#"table "thing": the columns held equal of a read names column "a" twice"#,
         ),
         (
             shape(&[], &[(1, Asc), (0, Asc), (1, Desc)]),
-            r#"reading table "thing": the order of a read names column "q" twice"#,
+            r#"table "thing": the order of a read names column "q" twice"#,
         ),
         (
             shape(&[7], &[(1, Asc), (0, Asc)]),
-            r#"reading table "thing": the columns held equal of a read names column 7, but there are 5"#,
+            r#"table "thing": the columns held equal of a read names column 7, but there are 5"#,
         ),
     ] {
         assert_eq!(source.prepare(&shape).expect_err("wrong").to_string(), expected);
@@ -120,11 +120,11 @@ fn reads_that_make_no_sense_are_refused() {
     let at = penstock_operators::source::At::After;
     assert_eq!(
         source.scan(at, id, &[250, 1], None, false, &mut visit).expect_err("wrong").to_string(),
-        r#"reading table "thing": the key of a read is not an encoding of the values it needs"#
+        r#"table "thing": the key of a read is not an encoding of the values it needs"#
     );
     source.release(id);
     assert_eq!(
         source.scan(at, id, &[], None, false, &mut visit).expect_err("released").to_string(),
-        "reading scan 0: it is not prepared"
+        "scan 0: it is not prepared"
     );
 }

@@ -178,7 +178,7 @@ fn a_write_that_fails_has_no_effect() {
         (delete(3), r#"table "user": there is no row with id = 3 to delete"#),
         (
             Change::Delete { table: TableId(4), key: key(1) },
-            "reading table 4: the schema has no such table",
+            "table 4: the schema has no such table",
         ),
     ];
     for (change, expected) in cases {
@@ -199,35 +199,35 @@ fn steps_out_of_turn_are_refused() {
     let write = |source: &mut MemorySource| source.write(insert(user(1, "g", "a", None)));
     assert_eq!(
         write(&mut source).expect_err("not begun").to_string(),
-        "reading the tables in memory: a write needs a transaction in flight; begin one first"
+        "the tables in memory: a write needs a transaction in flight; begin one first"
     );
     assert_eq!(
         source.finish().expect_err("not begun").to_string(),
-        "reading the tables in memory: a finish needs a transaction in flight; begin one first"
+        "the tables in memory: a finish needs a transaction in flight; begin one first"
     );
     assert_eq!(
         source.commit().expect_err("not begun").to_string(),
-        "reading the tables in memory: a commit needs a transaction in flight; begin one first"
+        "the tables in memory: a commit needs a transaction in flight; begin one first"
     );
     source.rollback();
     source.begin().expect("none is in flight");
     assert_eq!(
         source.begin().expect_err("begun").to_string(),
-        "reading the tables in memory: a transaction cannot start while a transaction is in flight; commit it or roll it back first"
+        "the tables in memory: a transaction cannot start while a transaction is in flight; commit it or roll it back first"
     );
     assert_eq!(
         source.load(USER, []).expect_err("begun").to_string(),
-        "reading the tables in memory: a load cannot start while a transaction is in flight; commit it or roll it back first"
+        "the tables in memory: a load cannot start while a transaction is in flight; commit it or roll it back first"
     );
     write(&mut source).expect("it is open");
     assert_eq!(
         source.commit().expect_err("not finished").to_string(),
-        "reading the tables in memory: a commit needs a finished transaction; finish it first"
+        "the tables in memory: a commit needs a finished transaction; finish it first"
     );
     source.finish().expect("the rows are right");
     assert_eq!(
         source.write(delete(1)).expect_err("finished").to_string(),
-        "reading the tables in memory: a write comes too late, the transaction is finished; commit it or roll it back"
+        "the tables in memory: a write comes too late, the transaction is finished; commit it or roll it back"
     );
     source.commit().expect("it is finished");
     assert_eq!(all(&source, At::After, [1]), [Some(user(1, "g", "a", None))]);
