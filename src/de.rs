@@ -252,9 +252,9 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'_> {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         match self.0 {
             // A `Vec<u8>` asks for a sequence.
-            ValueRef::Blob(bytes) => visitor.visit_seq(serde::de::value::SeqDeserializer::new(
-                bytes.iter().copied(),
-            )),
+            ValueRef::Blob(bytes) => {
+                visitor.visit_seq(serde::de::value::SeqDeserializer::new(bytes.iter().copied()))
+            }
             _ => self.deserialize_any(visitor),
         }
     }

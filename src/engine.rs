@@ -233,10 +233,7 @@ impl Engine {
     }
 
     /// Evaluates a plan from nothing and returns its row set.
-    pub(crate) fn evaluate_row_set(
-        &mut self,
-        plan: &Plan,
-    ) -> Result<RowSetPatch, Error> {
+    pub(crate) fn evaluate_row_set(&mut self, plan: &Plan) -> Result<RowSetPatch, Error> {
         let mut graph = Graph::default();
         let root = graph.subscribe(&mut *self.source, plan)?;
         let rows = graph.keep_row_set(self.source.schema(), root);

@@ -17,7 +17,7 @@ pub enum Error {
     Query(#[from] QueryError),
     /// A write that the data or the schema refuses.
     #[error(transparent)]
-    Apply(#[from] ApplyError),
+    Apply(ApplyError),
     /// A failing source.
     #[error(transparent)]
     Source(#[from] SourceError),
@@ -84,6 +84,16 @@ pub enum Error {
     /// A panic in the library left the database in an unknown state.
     #[error("an earlier panic left this database in an unknown state; open it again")]
     Broken,
+}
+
+impl From<ApplyError> for Error {
+    /// A failing source is one, whatever it was asked to do.
+    fn from(error: ApplyError) -> Error {
+        match error {
+            ApplyError::Source(error) => Error::Source(error),
+            error => Error::Apply(error),
+        }
+    }
 }
 
 impl Error {

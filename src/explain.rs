@@ -60,8 +60,7 @@ impl Explain {
         self.write_operators(f, report, binding, table, &format!("{margin}  │ "))?;
         let related = report.children.len() - report.plan.related.len();
         for (slot, (child, binding)) in report.children.iter().zip(&binding.children).enumerate() {
-            let relationship =
-                slot.checked_sub(related).and_then(|at| view?.relationships.get(at));
+            let relationship = slot.checked_sub(related).and_then(|at| view?.relationships.get(at));
             let view = relationship.map(|relationship| &*relationship.format);
             let name = match child.role {
                 Role::Root => "root".to_owned(),

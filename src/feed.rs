@@ -124,8 +124,7 @@ impl Feed {
     pub(crate) fn append(&self, committed: Arc<Committed>, max_pending: u64) {
         let mut last = lock(&self.last);
         let number = last.number + 1;
-        let link =
-            Arc::new(Link { number, committed: Some(committed), next: OnceLock::new() });
+        let link = Arc::new(Link { number, committed: Some(committed), next: OnceLock::new() });
         // Only this method sets `next`, once per link, under the lock of `last`.
         let _ = last.next.set(Arc::clone(&link));
         *last = link;

@@ -58,8 +58,8 @@ impl<'db> Transaction<'db> {
         let key = key.into().primary_key(table).map_err(bad_row(table))?;
         let Some(old) = self.source.get(At::After, id, &key)? else {
             // The source words this error, as for any absent row.
-            return Ok(self.source.write(Change::Delete { table: id, key }).map_err(
-                |error| match error {
+            return Ok(self.source.write(Change::Delete { table: id, key }).map_err(|error| {
+                match error {
                     penstock_operators::source::ApplyError::MissingRow { table, key, .. } => {
                         penstock_operators::source::ApplyError::MissingRow {
                             table,
@@ -68,8 +68,8 @@ impl<'db> Transaction<'db> {
                         }
                     }
                     other => other,
-                },
-            )?);
+                }
+            })?);
         };
         let row = changes.into().apply_to(table, &old).map_err(bad_row(table))?;
         Ok(self.source.write(Change::Update { table: id, key, row })?)

@@ -17,9 +17,7 @@ use std::sync::Arc;
 use crate::graph::Graph;
 use crate::holders::Holder;
 use crate::key::{Key, KeyBuffer};
-use crate::level::{
-    FAR, Level, LevelId, NEAR, PartitionId, Slot, child_route, write_constants,
-};
+use crate::level::{FAR, Level, LevelId, NEAR, PartitionId, Slot, child_route, write_constants};
 use crate::order_by::OrderedRows;
 use crate::plan::Binding;
 use crate::row::Row;
@@ -162,12 +160,8 @@ impl Graph {
         reached: &Reached,
     ) {
         let near = &binding.children[usize::from(NEAR)];
-        let holder = |slot: Slot, key: Key| Holder {
-            level: id.level,
-            slot,
-            partition: id.partition,
-            key,
-        };
+        let holder =
+            |slot: Slot, key: Key| Holder { level: id.level, slot, partition: id.partition, key };
         let near_level = level.edges[usize::from(NEAR)].child;
         self.let_go(near_level, &near_route(route, near), near, holder(NEAR, Key::default()));
         let far = &binding.children[usize::from(FAR)];

@@ -171,8 +171,7 @@ impl Graph {
             let held = level.partition(partition);
             let Some(row) = held.window.get(&key) else { continue };
             let mut probes = 0;
-            let passes =
-                self.gates_pass(source, level, scan, &held.binding, row, &mut probes)?;
+            let passes = self.gates_pass(source, level, scan, &held.binding, row, &mut probes)?;
             level.stats.probes += probes;
             level.stats.candidates += 1;
             if !passes {

@@ -94,9 +94,7 @@ fn has_gate(condition: &Condition) -> bool {
     match condition {
         Condition::Always(_) | Condition::Test(_) => false,
         Condition::Gate { .. } => true,
-        Condition::All(conditions) | Condition::Any(conditions) => {
-            conditions.iter().any(has_gate)
-        }
+        Condition::All(conditions) | Condition::Any(conditions) => conditions.iter().any(has_gate),
     }
 }
 

@@ -11,6 +11,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::filter::Filter;
 use crate::holders::Holder;
 use crate::key::Direction;
 use crate::level::{
@@ -18,7 +19,6 @@ use crate::level::{
     distinct_columns, fixed_hasher, reads,
 };
 use crate::plan::{Binding, Edge, Input, LevelPlan, Plan};
-use crate::filter::Filter;
 use crate::row_set::RowSet;
 use crate::source::{ScanShape, Source, SourceError};
 use crate::view::{ListPatch, diff_lists};
@@ -107,7 +107,9 @@ impl Graph {
     pub(crate) fn take_level(&mut self, id: LevelId) -> Box<Level> {
         match self.levels[id.0 as usize].take() {
             Some(level) => level,
-            None => unreachable!("a level that is referred to is live, and processed once at a time"),
+            None => {
+                unreachable!("a level that is referred to is live, and processed once at a time")
+            }
         }
     }
 
@@ -224,16 +226,17 @@ impl Graph {
         children: &mut Vec<LevelId>,
     ) -> Result<Level, SourceError> {
         let order = plan.order.columns().to_vec();
-        let mut prepare = |source: &mut dyn Source, columns: &[usize], order: &[(usize, Direction)]| {
-            let shape = ScanShape {
-                table: plan.table,
-                equal: distinct_columns(columns),
-                order: order.to_vec(),
+        let mut prepare =
+            |source: &mut dyn Source, columns: &[usize], order: &[(usize, Direction)]| {
+                let shape = ScanShape {
+                    table: plan.table,
+                    equal: distinct_columns(columns),
+                    order: order.to_vec(),
+                };
+                let scan = source.prepare(&shape)?;
+                scans.push(scan);
+                Ok::<_, SourceError>(scan)
             };
-            let scan = source.prepare(&shape)?;
-            scans.push(scan);
-            Ok::<_, SourceError>(scan)
-        };
         let mut edges = Vec::new();
         let mut edge = |graph: &mut Graph, source: &mut dyn Source, edge: &Edge| {
             let child = graph.intern(source, &edge.child)?;

@@ -345,7 +345,8 @@ impl Graph {
                     Edge::At(key) => Some(key.clone()),
                     Edge::Open => last,
                 };
-                exhausted = self.fill(source, &mut level, route, binding, &mut window, from.as_ref())?;
+                exhausted =
+                    self.fill(source, &mut level, route, binding, &mut window, from.as_ref())?;
                 window.commit();
             }
             window.filled(extent, exhausted);

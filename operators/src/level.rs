@@ -330,7 +330,8 @@ impl Level {
 
     /// Bytes of state: partitions, windows, holders and look-up tables.
     pub(crate) fn bytes(&self) -> usize {
-        let index = self.index.capacity() * (size_of::<Key>() + size_of::<SmallVec<[u32; 1]>>() + 1);
+        let index =
+            self.index.capacity() * (size_of::<Key>() + size_of::<SmallVec<[u32; 1]>>() + 1);
         let slots = self.partitions.capacity() * size_of::<Option<Box<Partition>>>();
         let partitions: usize = self
             .partitions()

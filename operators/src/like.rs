@@ -67,7 +67,9 @@ impl LikePattern {
                     items.push(None);
                     continue;
                 }
-                '\\' => chars.next().ok_or_else(|| LikeError::TrailingEscape(pattern.to_owned()))?,
+                '\\' => {
+                    chars.next().ok_or_else(|| LikeError::TrailingEscape(pattern.to_owned()))?
+                }
                 other => other,
             };
             items.push(Some(if case_insensitive { fold(literal) } else { literal }));

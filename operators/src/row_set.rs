@@ -11,12 +11,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::distinct::near_route;
 use crate::graph::{Graph, RootId};
 use crate::key::{Key, KeyBuffer};
-use crate::level::{
-    FAR, FixedMap, Level, LevelInput, NEAR, PartitionId, Slot, fixed_hasher,
-};
-use crate::distinct::near_route;
+use crate::level::{FAR, FixedMap, Level, LevelInput, NEAR, PartitionId, Slot, fixed_hasher};
 use crate::plan::{Binding, Condition};
 use crate::row::Row;
 use crate::schema::{Schema, TableId};
@@ -65,8 +63,7 @@ impl Graph {
         } else {
             let mut steps = Vec::new();
             self.collect_rows(root.0, 1, When::Now, &mut steps);
-            let mut set =
-                RowSet { users: 1, rows: FixedMap::with_hasher(fixed_hasher()) };
+            let mut set = RowSet { users: 1, rows: FixedMap::with_hasher(fixed_hasher()) };
             set.apply(schema, steps);
             self.row_sets.insert(root, set);
         }
@@ -90,7 +87,12 @@ impl Graph {
     /// The row set of a result with each row's count, by table and key; for checks.
     pub fn row_set_counts(&self, root: RootId) -> Option<BTreeMap<RowIdentity, (u32, Row)>> {
         let set = self.row_sets.get(&root)?;
-        Some(set.rows.iter().map(|(identity, counted)| (identity.clone(), counted.clone())).collect())
+        Some(
+            set.rows
+                .iter()
+                .map(|(identity, counted)| (identity.clone(), counted.clone()))
+                .collect(),
+        )
     }
 
     /// Takes a result's row set through the transaction.

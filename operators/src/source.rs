@@ -56,9 +56,7 @@ pub enum Change {
 #[non_exhaustive]
 pub enum ApplyError {
     /// An insert (or a primary-key change) of a key that is present.
-    #[error(
-        "table \"{table}\": a row with {key} is already there; update it, or delete it first"
-    )]
+    #[error("table \"{table}\": a row with {key} is already there; update it, or delete it first")]
     DuplicateKey {
         /// The table's name.
         table: String,

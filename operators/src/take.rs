@@ -272,7 +272,11 @@ impl Window {
             .iter()
             .filter(|(key, _)| self.logged(key).is_none())
             .map(|(key, row)| (key.clone(), row.clone()))
-            .chain(self.log.iter().filter_map(|change| Some((change.key.clone(), change.old.clone()?))))
+            .chain(
+                self.log
+                    .iter()
+                    .filter_map(|change| Some((change.key.clone(), change.old.clone()?))),
+            )
             .filter(|(key, _)| saved.boundary.shows(key))
             .collect();
         rows.sort_by(|a, b| a.0.cmp(&b.0));

@@ -384,7 +384,13 @@ impl<'g> PatchBuilder<'g> {
                 related.push((position, patch));
             }
         }
-        Op::Keep { from: from.clone(), key: key.clone(), old: old.clone(), row: row.clone(), related }
+        Op::Keep {
+            from: from.clone(),
+            key: key.clone(),
+            old: old.clone(),
+            row: row.clone(),
+            related,
+        }
     }
 
     fn is_dirty(&self, id: PartitionId) -> bool {
