@@ -44,6 +44,11 @@ impl Filter {
         self.gated.as_ref()
     }
 
+    /// The columns that the row tests in the rest of the condition read.
+    pub(crate) fn gated_columns(&self) -> ColumnSet {
+        self.gated.as_ref().map_or(ColumnSet::EMPTY, columns)
+    }
+
     /// The columns that the condition's row tests read.
     pub(crate) fn columns(&self) -> ColumnSet {
         self.columns

@@ -11,6 +11,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::delta::ColumnSet;
 use crate::filter::Filter;
 use crate::holders::Holder;
 use crate::key::Direction;
@@ -250,13 +251,15 @@ impl Graph {
                     made.parents = Some(prepare(source, &gate.columns, &order)?);
                     edges.push(made);
                 }
+                let filter = Filter::new(condition);
+                let correlated_by = gates.iter().flat_map(|gate| gate.columns.clone());
                 LevelInput::Scan(ScanInput {
                     scan: prepare(source, partition, &order)?,
                     partition: partition.clone(),
                     correlated: *correlated,
-                    filter: Filter::new(condition),
+                    gate_columns: correlated_by.collect::<ColumnSet>().union(filter.gated_columns()),
+                    filter,
                     reads: reads(plan),
-                    gate_columns: gates.iter().flat_map(|gate| gate.columns.clone()).collect(),
                 })
             }
             Input::Junction { near, far } => {

@@ -233,8 +233,12 @@ fn encode_raw(buf: &mut KeyBuffer, value: RawValue<'_>, direction: Direction) {
 #[inline]
 fn push_int(buf: &mut KeyBuffer, value: i64) {
     let double = value as f64;
-    // At most 512: half the distance of neighbouring doubles below 2^63.
-    let remainder = (i128::from(value) - double as i128) as i16;
+    let remainder = if double.abs() < EXACT_DOUBLE_LIMIT {
+        0
+    } else {
+        // At most 512: half the distance of neighbouring doubles below 2^63.
+        (i128::from(value) - double as i128) as i16
+    };
     push_number(buf, double, remainder);
 }
 

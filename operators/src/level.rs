@@ -75,7 +75,8 @@ pub(crate) struct ScanInput {
     pub(crate) scan: ScanId,
     /// Columns whose values decide where a row belongs. A change elsewhere only changes content.
     pub(crate) reads: ColumnSet,
-    /// The columns that the level's gates are correlated by.
+    /// The columns that decide whether a row that passes the row part of the filter passes the
+    /// rest: those that the gates are correlated by, and those tested beside the gates.
     pub(crate) gate_columns: ColumnSet,
 }
 

@@ -20,12 +20,12 @@ pub struct LikePattern {
 }
 
 /// Why a text is not a pattern.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LikeError {
     /// The last character is an escape character with nothing to escape.
-    #[error("the LIKE pattern {0:?} ends in an escape character with nothing to escape")]
-    TrailingEscape(String),
+    #[error("the pattern ends in a lone escape character")]
+    LoneEscape,
 }
 
 /// A stretch of a pattern without `%`.
@@ -52,7 +52,7 @@ impl LikePattern {
     ///
     /// # Errors
     ///
-    /// [`LikeError::TrailingEscape`].
+    /// [`LikeError::LoneEscape`].
     pub fn new(pattern: &str, case_insensitive: bool) -> Result<LikePattern, LikeError> {
         let mut segments = Vec::new();
         let mut chars = pattern.chars();
@@ -67,9 +67,7 @@ impl LikePattern {
                     items.push(None);
                     continue;
                 }
-                '\\' => {
-                    chars.next().ok_or_else(|| LikeError::TrailingEscape(pattern.to_owned()))?
-                }
+                '\\' => chars.next().ok_or(LikeError::LoneEscape)?,
                 other => other,
             };
             items.push(Some(if case_insensitive { fold(literal) } else { literal }));

@@ -20,8 +20,8 @@ pub struct LevelPlan {
     pub table: TableId,
     /// Where the level's rows come from.
     pub input: Input,
-    /// The total order of the level's rows: the requested order completed by the primary key, cut
-    /// after the column that completes a primary key; no repeats.
+    /// The total order of the level's rows: the requested order completed by the primary key; no
+    /// repeats.
     pub order: KeySpec,
     /// The relationships attached to each row of the level, in output order.
     pub related: Vec<Edge>,

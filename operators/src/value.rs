@@ -12,6 +12,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+mod convert;
+
 /// From this magnitude on a double is always integral, and integers may fall between two doubles.
 pub(crate) const EXACT_DOUBLE_LIMIT: f64 = 9_007_199_254_740_992.0;
 
@@ -43,7 +45,7 @@ impl ColumnType {
             | (ColumnType::Text, ValueRef::Text(_))
             | (ColumnType::Blob, ValueRef::Blob(_))
             | (ColumnType::Json, ValueRef::Json(_)) => true,
-            (ColumnType::Real, ValueRef::Int(value)) => i128::from(value) == value as f64 as i128,
+            (ColumnType::Real, ValueRef::Int(value)) => compare_mixed(value, value as f64).is_eq(),
             (ColumnType::Real, ValueRef::Float(value)) => !value.is_nan(),
             (ColumnType::Number, ValueRef::Float(value)) => value.is_finite(),
             _ => false,
@@ -329,6 +331,7 @@ fn compare_mixed(int: i64, float: f64) -> Ordering {
     // so does the integer, in the same direction. Where it is the same the double is integral.
     match (int as f64).partial_cmp(&float) {
         None => Ordering::Less,
+        Some(Ordering::Equal) if float.abs() < EXACT_DOUBLE_LIMIT => Ordering::Equal,
         Some(Ordering::Equal) => i128::from(int).cmp(&(float as i128)),
         Some(order) => order,
     }
@@ -395,100 +398,5 @@ impl Ord for Value {
 impl Hash for Value {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_ref().hash(state);
-    }
-}
-
-/// Texts are quoted and escaped, blobs are `x'00ff'`, json is its text; equal numbers look the
-/// same.
-impl fmt::Display for ValueRef<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            ValueRef::Null => f.write_str("null"),
-            ValueRef::Bool(value) => write!(f, "{value}"),
-            ValueRef::Int(value) => write!(f, "{value}"),
-            ValueRef::Float(value) => match integral(value) {
-                Some(value) => write!(f, "{value}"),
-                None => write!(f, "{value:?}"),
-            },
-            ValueRef::Text(text) => write!(f, "{text:?}"),
-            ValueRef::Blob(bytes) => {
-                f.write_str("x'")?;
-                bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
-                f.write_str("'")
-            }
-            ValueRef::Json(text) => f.write_str(text),
-        }
-    }
-}
-
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_ref().fmt(f)
-    }
-}
-
-impl From<ValueRef<'_>> for Value {
-    fn from(value: ValueRef<'_>) -> Value {
-        value.to_owned()
-    }
-}
-
-impl From<bool> for Value {
-    fn from(value: bool) -> Value {
-        Value::Bool(value)
-    }
-}
-
-impl From<i32> for Value {
-    fn from(value: i32) -> Value {
-        Value::Int(value.into())
-    }
-}
-
-impl From<i64> for Value {
-    fn from(value: i64) -> Value {
-        Value::Int(value)
-    }
-}
-
-impl From<u32> for Value {
-    fn from(value: u32) -> Value {
-        Value::Int(value.into())
-    }
-}
-
-impl From<f64> for Value {
-    fn from(value: f64) -> Value {
-        Value::Float(value)
-    }
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Value {
-        Value::Text(text.into())
-    }
-}
-
-impl From<String> for Value {
-    fn from(text: String) -> Value {
-        Value::Text(text.into())
-    }
-}
-
-impl From<Arc<str>> for Value {
-    fn from(text: Arc<str>) -> Value {
-        Value::Text(text)
-    }
-}
-
-impl From<Vec<u8>> for Value {
-    fn from(bytes: Vec<u8>) -> Value {
-        Value::Blob(bytes.into())
-    }
-}
-
-impl<T: Into<Value>> From<Option<T>> for Value {
-    fn from(value: Option<T>) -> Value {
-        value.map_or(Value::Null, Into::into)
     }
 }

@@ -397,19 +397,39 @@ impl<'g> PatchBuilder<'g> {
         self.graph.level(id.level).partition(id.partition).batch.dirty
     }
 
-    /// The patch from all of one partition, as it was, to all of another, as it is.
+    /// The patch from all of one partition, as it was, to all of another of the same level and
+    /// binding, as it is. A row that is in both stays.
     fn replace(&mut self, before: Option<PartitionId>, after: Option<PartitionId>) -> ListPatch {
+        let graph = self.graph;
         let mut ops = Vec::new();
+        let mut gone: FixedMap<Key, (Key, Row)> = FixedMap::with_hasher(fixed_hasher());
         if let Some(before) = before {
-            let held = self.graph.level(before.level).partition(before.partition);
+            let level = graph.level(before.level);
+            let held = level.partition(before.partition);
             // A partition made in this transaction was not there before it.
             let rows = if held.batch.fresh { Vec::new() } else { held.window.visible_before() };
-            ops.extend(rows.into_iter().map(|(key, row)| Op::Remove { key, row }));
+            gone.extend(rows.into_iter().map(|(key, row)| (self.identity(level, &row), (key, row))));
         }
         if let Some(after) = after {
-            let nodes = self.nodes.list(after);
-            ops.extend(nodes.iter().map(|node| Op::Insert { node: node.clone() }));
+            let level = graph.level(after.level);
+            for (key, row) in level.partition(after.partition).window.visible() {
+                let Some((from, old)) = gone.remove(&self.identity(level, row)) else {
+                    ops.push(Op::Insert { node: self.nodes.node(level, after, key, row) });
+                    continue;
+                };
+                let kept = self.keep(level, after, (&from, &old), (key, row));
+                let same = from == *key && old == *row;
+                if !same || matches!(&kept, Op::Keep { related, .. } if !related.is_empty()) {
+                    ops.push(kept);
+                }
+            }
         }
+        ops.extend(gone.into_values().map(|(key, row)| Op::Remove { key, row }));
         ListPatch::sorted(ops)
+    }
+
+    /// The primary key of a row of a level.
+    fn identity(&self, level: &Level, row: &Row) -> Key {
+        self.schema.table(level.table).primary_key_spec().key(row)
     }
 }

@@ -117,7 +117,8 @@ fn number(encoding: &[u8], payload: &[u8]) -> Option<Value> {
     let value = match remainder.first_chunk() {
         Some(biased) if double.is_finite() => {
             let remainder = (u16::from_be_bytes(*biased) ^ REMAINDER_BIAS) as i16;
-            match i64::try_from(double as i128 + i128::from(remainder)) {
+            // A double beyond 128 bits is taken for the last integer that they hold.
+            match i64::try_from((double as i128).saturating_add(i128::from(remainder))) {
                 Ok(int) => Value::Int(int),
                 Err(_) => Value::Float(double),
             }
