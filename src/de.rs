@@ -25,16 +25,17 @@ pub(crate) fn row<T: DeserializeOwned>(table: &TableSchema, row: &Row) -> Result
 
 /// Converts a row with its related rows.
 pub(crate) fn entry<T: DeserializeOwned>(entry: &Entry) -> Result<T, Error> {
-    check_singular(entry)?;
+    check_singular(entry, "")?;
     T::deserialize(EntryDeserializer(entry)).map_err(convert(entry.table()))
 }
 
 /// Finds a violated `one` before serde does, which could only say it in words.
-fn check_singular(entry: &Entry) -> Result<(), Error> {
-    for position in 0..entry.relationships().count() {
+fn check_singular(entry: &Entry, path: &str) -> Result<(), Error> {
+    for (position, name) in entry.relationships().enumerate() {
         if let Some(tree) = entry.related_at(position) {
-            tree.one()?;
-            tree.iter().try_for_each(|entry| check_singular(&entry))?;
+            let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            tree.one_of(&path)?;
+            tree.iter().try_for_each(|entry| check_singular(&entry, &path))?;
         }
     }
     Ok(())

@@ -29,6 +29,24 @@ impl Committed {
     pub(crate) fn is_empty(&self) -> bool {
         self.tree.is_empty() && self.rows.as_ref().is_none_or(|rows| rows.is_empty())
     }
+
+    /// Whether a subscriber has to be told.
+    fn concerns(&self, keeps_rows: bool) -> bool {
+        keeps_rows || !self.tree.is_empty()
+    }
+
+    /// What a subscriber is told, if anything: another one may keep the row set that this one
+    /// does not.
+    pub(crate) fn for_subscriber(self: &Arc<Self>, keeps_rows: bool) -> Option<Arc<Committed>> {
+        if !self.concerns(keeps_rows) {
+            return None;
+        }
+        if keeps_rows || self.rows.is_none() {
+            return Some(Arc::clone(self));
+        }
+        let (version, tree) = (self.version, Arc::clone(&self.tree));
+        Some(Arc::new(Committed { version, tree, rows: None }))
+    }
 }
 
 /// One link of the chain.
@@ -161,16 +179,16 @@ impl Feed {
     }
 
     /// Waits until a position is behind, or the time is over. Returns whether it is behind.
-    pub(crate) fn wait(&self, position: &Position, timeout: Duration) -> bool {
+    pub(crate) fn wait(&self, position: &Position, keeps_rows: bool, timeout: Duration) -> bool {
         self.interested.fetch_add(1, Ordering::AcqRel);
         let waiting = lock(&self.waiting);
         let outcome = self
             .changed
-            .wait_timeout_while(waiting, timeout, |_| !position.is_behind())
+            .wait_timeout_while(waiting, timeout, |_| !position.is_behind(keeps_rows))
             .unwrap_or_else(PoisonError::into_inner);
         drop(outcome);
         self.interested.fetch_sub(1, Ordering::AcqRel);
-        position.is_behind()
+        position.is_behind(keeps_rows)
     }
 
     /// Wakes a task at the next patch.
@@ -209,9 +227,21 @@ pub(crate) fn tell(listener: &Listener, committed: &Arc<Committed>) {
 
 impl Position {
     /// Whether there is something that has not been seen.
-    pub(crate) fn is_behind(&self) -> bool {
+    pub(crate) fn is_behind(&self, keeps_rows: bool) -> bool {
         let seen = lock(&self.0);
-        seen.lost || seen.link.next.get().is_some()
+        let mut next = seen.link.next.get();
+        while let Some(link) = next {
+            if link.committed.as_ref().is_some_and(|committed| committed.concerns(keeps_rows)) {
+                return true;
+            }
+            next = link.next.get();
+        }
+        seen.lost
+    }
+
+    /// Makes the subscriber start over.
+    pub(crate) fn lose(&self) {
+        lock(&self.0).lost = true;
     }
 
     /// Takes what has not been seen.

@@ -104,6 +104,15 @@ impl Patch {
         Patch { schema, view, content: Content::Reset(tree) }
     }
 
+    /// The patch without the change of the row set, if anything is left.
+    pub(crate) fn without_rows(self) -> Option<Patch> {
+        let content = match self.content {
+            Content::Committed(committed) => Content::Committed(committed.for_subscriber(false)?),
+            reset @ Content::Reset(_) => reset,
+        };
+        Some(Patch { content, ..self })
+    }
+
     /// The commit that made the change, counted from 1; `None` for a reset.
     pub fn version(&self) -> Option<u64> {
         match &self.content {

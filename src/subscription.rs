@@ -1,6 +1,7 @@
 //! Subscriptions: a live result and the changes to it.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -32,7 +33,8 @@ pub struct Subscription {
     /// Patches taken from feeds that this subscription has left.
     earlier: VecDeque<Patch>,
     listeners: Vec<(Arc<Feed>, u64)>,
-    keeps_rows: bool,
+    /// Shared with the callbacks.
+    keeps_rows: Arc<AtomicBool>,
 }
 
 impl Subscription {
@@ -58,7 +60,7 @@ impl Subscription {
             position,
             earlier: VecDeque::new(),
             listeners: Vec::new(),
-            keeps_rows: false,
+            keeps_rows: Arc::default(),
         })
     }
 
@@ -105,9 +107,7 @@ impl Subscription {
     pub fn changes(&mut self) -> std::vec::IntoIter<Patch> {
         let mut patches: Vec<Patch> = self.earlier.drain(..).collect();
         match self.position.take() {
-            Pending::Patches(pending) => {
-                patches.extend(pending.into_iter().map(|committed| self.patch(committed)));
-            }
+            Pending::Patches(pending) => patches.extend(self.patches(pending)),
             Pending::Lost => {
                 // The whole tree stands for everything that was missed, what is queued included.
                 if let Ok(tree) = self.resync() {
@@ -116,6 +116,16 @@ impl Subscription {
             }
         }
         patches.into_iter()
+    }
+
+    /// What this subscriber is told of commits: no row set unless it keeps one, and nothing where
+    /// nothing is left.
+    fn patches(&self, committed: Vec<Arc<Committed>>) -> impl Iterator<Item = Patch> {
+        let keeps_rows = self.keeps_rows.load(Ordering::Acquire);
+        committed.into_iter().filter_map(move |committed| {
+            let committed = committed.for_subscriber(keeps_rows)?;
+            Some(self.patch(committed))
+        })
     }
 
     fn patch(&self, committed: Arc<Committed>) -> Patch {
@@ -140,12 +150,13 @@ impl Subscription {
 
     /// Whether there are patches that have not been taken.
     pub fn has_changes(&self) -> bool {
-        !self.earlier.is_empty() || self.position.is_behind()
+        !self.earlier.is_empty() || self.position.is_behind(self.keeps_rows.load(Ordering::Acquire))
     }
 
     /// Blocks until there are changes, or the time is over. Returns whether there are changes.
     pub fn wait(&self, timeout: Duration) -> bool {
-        self.has_changes() || self.feed.wait(&self.position, timeout)
+        let keeps_rows = self.keeps_rows.load(Ordering::Acquire);
+        self.has_changes() || self.feed.wait(&self.position, keeps_rows, timeout)
     }
 
     /// Calls back with every patch from now on, on the thread that commits, after the commit. The
@@ -153,8 +164,12 @@ impl Subscription {
     pub fn on_change(&mut self, mut callback: impl FnMut(&Patch) + Send + 'static) {
         let schema = self.shared.schema.clone();
         let view = Arc::clone(&self.compiled.view);
+        let keeps_rows = Arc::clone(&self.keeps_rows);
         let listener = move |committed: &Arc<Committed>| {
-            callback(&Patch::new(schema.clone(), Arc::clone(&view), Arc::clone(committed)));
+            let keeps_rows = keeps_rows.load(Ordering::Acquire);
+            if let Some(committed) = committed.for_subscriber(keeps_rows) {
+                callback(&Patch::new(schema.clone(), Arc::clone(&view), committed));
+            }
         };
         let number = self.feed.listen(Arc::new(Mutex::new(listener)));
         self.listeners.push((Arc::clone(&self.feed), number));
@@ -197,12 +212,23 @@ impl Subscription {
     /// # Errors
     /// A call from inside a transaction of the same database.
     pub fn row_set(&mut self) -> Result<Vec<RowView>, Error> {
-        let mut engine = self.shared.lock("Subscription::row_set")?;
+        let shared = Arc::clone(&self.shared);
+        let mut engine = shared.lock("Subscription::row_set")?;
         let rows = engine.keep_row_set(self.root);
-        if self.keeps_rows {
+        // What has not been taken yet is in the row set already, so only its trees are left.
+        if self.keeps_rows.swap(false, Ordering::AcqRel) {
             engine.drop_row_set(self.root);
         }
-        self.keeps_rows = true;
+        match self.position.take() {
+            Pending::Patches(pending) => {
+                let patches: Vec<Patch> = self.patches(pending).collect();
+                let earlier = self.earlier.drain(..).filter_map(Patch::without_rows);
+                self.earlier = earlier.chain(patches).collect();
+            }
+            Pending::Lost => self.position.lose(),
+        }
+        self.keeps_rows.store(true, Ordering::Release);
+        drop(engine);
         let view = |((table, _), row)| RowView::new(self.shared.schema.clone(), table, row);
         Ok(rows.puts.into_iter().map(view).collect())
     }
@@ -237,8 +263,9 @@ impl Subscription {
             self.query = query;
             return Ok(());
         }
+        let keeps_rows = self.keeps_rows.load(Ordering::Acquire);
         let mut engine = self.shared.lock("Subscription::set_limit")?;
-        let (root, feed, committed) = engine.rebind(self.root, &plan, self.keeps_rows)?;
+        let (root, feed, committed) = engine.rebind(self.root, &plan, keeps_rows)?;
         let position = feed.position();
         drop(engine);
         let earlier: Vec<Patch> = self.changes().collect();
@@ -279,7 +306,7 @@ impl Drop for Subscription {
         for (feed, number) in self.listeners.drain(..) {
             drop(feed.unlisten(number));
         }
-        self.shared.release(self.root, self.keeps_rows);
+        self.shared.release(self.root, self.keeps_rows.load(Ordering::Acquire));
     }
 }
 

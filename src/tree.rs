@@ -73,12 +73,17 @@ impl Tree {
     /// # Errors
     /// [`Error::NotSingular`] where one row was declared and there are two.
     pub fn one(&self) -> Result<Option<Entry>, Error> {
+        self.one_of(self.table().name())
+    }
+
+    /// The only row of a relationship; its name is for the error.
+    pub(crate) fn one_of(&self, relationship: &str) -> Result<Option<Entry>, Error> {
         if self.view.expect_one
             && let [first, second, ..] = &*self.nodes
         {
             let table = self.table();
             return Err(Error::NotSingular {
-                path: table.name().to_owned(),
+                path: relationship.to_owned(),
                 table: table.name().to_owned(),
                 first: table.describe_key(&first.row),
                 second: table.describe_key(&second.row),
@@ -103,9 +108,12 @@ impl Tree {
         if self.view.singular {
             return self.one()?.map_or(Ok(serde_json::Value::Null), |entry| entry.to_json());
         }
-        Ok(serde_json::Value::Array(
-            self.iter().map(|entry| entry.to_json()).collect::<Result<_, _>>()?,
-        ))
+        self.list_to_json("")
+    }
+
+    fn list_to_json(&self, path: &str) -> Result<serde_json::Value, Error> {
+        let entries = self.iter().map(|entry| entry.to_json_at(path));
+        Ok(serde_json::Value::Array(entries.collect::<Result<_, _>>()?))
     }
 
     /// Takes the tree through a patch of the subscription that it came from.
@@ -220,7 +228,7 @@ impl Entry {
     /// [`Error::NotSingular`] where one row was declared and there are two.
     pub fn one(&self, name: &str) -> Result<Option<Entry>, Error> {
         match self.related(name) {
-            Some(tree) => tree.one(),
+            Some(tree) => tree.one_of(name),
             None => Ok(None),
         }
     }
@@ -253,11 +261,23 @@ impl Entry {
     /// # Errors
     /// [`Error::NotSingular`] where one row was declared and there are two.
     pub fn to_json(&self) -> Result<serde_json::Value, Error> {
+        self.to_json_at("")
+    }
+
+    /// `path` leads here, for errors: the names of relationships, separated by dots.
+    fn to_json_at(&self, path: &str) -> Result<serde_json::Value, Error> {
         let mut object = row_to_json(self.tree.table(), &self.node().row);
         for (position, name) in self.relationships().enumerate() {
-            if let Some(tree) = self.related_at(position) {
-                object.insert(name.to_owned(), tree.to_json()?);
-            }
+            let Some(tree) = self.related_at(position) else { continue };
+            let path = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            let json = if !tree.is_singular() {
+                tree.list_to_json(&path)?
+            } else if let Some(entry) = tree.one_of(&path)? {
+                entry.to_json_at(&path)?
+            } else {
+                serde_json::Value::Null
+            };
+            object.insert(name.to_owned(), json);
         }
         Ok(serde_json::Value::Object(object))
     }

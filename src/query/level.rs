@@ -230,8 +230,9 @@ impl<'q> Planner<'q> {
         Ok(Draft::Gate { body: Box::new(GateBody { edge, binding }), negated })
     }
 
-    /// The requested order completed by the primary key: without repeats, and cut after the column
-    /// that completes the primary key, since nothing after it can matter.
+    /// The requested order completed by the primary key, without repeats. Columns after the one
+    /// that completes the primary key stay: they do not decide how two rows are ordered, but how
+    /// a row is ordered against a start position with the same primary key.
     fn complete_order(
         &self,
         table: TableId,
@@ -240,20 +241,18 @@ impl<'q> Planner<'q> {
     ) -> Result<Vec<(usize, Direction)>, QueryError> {
         let primary_key = self.table_schema(table).primary_key();
         let mut order: Vec<(usize, Direction)> = Vec::new();
-        let mut missing = primary_key.len();
         for (index, (name, direction)) in requested.iter().enumerate() {
             let path = path.at(Step::Item("orderBy", index));
             let column = self.column(table, name, &path)?;
             if self.column_schema(table, column).column_type == ColumnType::Json {
                 return Err(path.error(format!("column \"{name}\" is json, which has no order")));
             }
-            if missing > 0 && order.iter().all(|(ordered, _)| *ordered != column) {
+            if order.iter().all(|(ordered, _)| *ordered != column) {
                 order.push((column, *direction));
-                missing -= usize::from(primary_key.contains(&column));
             }
         }
         for column in primary_key {
-            if missing > 0 && order.iter().all(|(ordered, _)| ordered != column) {
+            if order.iter().all(|(ordered, _)| ordered != column) {
                 order.push((*column, Direction::Asc));
             }
         }

@@ -1,0 +1,125 @@
+//! Random schemas, data, queries and transactions: what the engine maintains equals a fresh
+//! evaluation and an independent one after every transaction, and its patches say exactly what
+//! changed. See `support::harness` for everything that is checked.
+//!
+//! `PROPTEST_CASES` is the number of cases of all tests here together; 10 000 unless set. A failing
+//! case is printed with what it does and with its bytes; its seed is kept in
+//! `tests/proptest-regressions/` and tried first from then on. Its bytes can be kept as a file of
+//! `fuzz/corpus-kept/queries_and_batches/`, which `fuzz_smoke` runs.
+
+mod support;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, FileFailurePersistence, TestError, TestRunner};
+use support::case::{Case, Step};
+use support::harness::{Options, run};
+
+/// How many cases there are in all, unless `PROPTEST_CASES` is set.
+const CASES: u32 = 10_000;
+
+fn tape(shortest: usize, longest: usize) -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(any::<u8>(), shortest..=longest)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        8 => prop::collection::vec(tape(6, 14), 1..=6).prop_map(Step::Transaction),
+        1 => tape(0, 120).prop_map(Step::Subscribe),
+        1 => any::<u8>().prop_map(Step::Unsubscribe),
+        1 => tape(4, 20).prop_map(Step::Change),
+    ]
+}
+
+/// Cases of a profile with up to so many subscriptions to begin with.
+fn cases(profile: u8, queries: usize) -> impl Strategy<Value = Case> {
+    let rows = prop::collection::vec(tape(4, 10), 0..=36);
+    let queries = prop::collection::vec(tape(0, 140), 1..=queries);
+    let steps = prop::collection::vec(step(), 1..=8);
+    (tape(0, 40), rows, queries, steps).prop_map(move |(schema, rows, queries, steps)| Case {
+        profile,
+        schema,
+        rows,
+        queries,
+        steps,
+    })
+}
+
+/// Runs a share of the cases, in hundredths of all.
+fn check(
+    seeds: &'static str,
+    share: u32,
+    cases: impl Strategy<Value = Case>,
+    property: impl Fn(&Case) -> Result<(), String>,
+) {
+    let mut config = Config::default();
+    let all = if std::env::var_os("PROPTEST_CASES").is_some() { config.cases } else { CASES };
+    config.cases = (all * share / 100).max(1);
+    config.failure_persistence = Some(Box::new(FileFailurePersistence::Direct(seeds)));
+    config.max_shrink_iters = 20_000;
+    let outcome =
+        TestRunner::new(config).run(&cases, |case| property(&case).map_err(TestCaseError::fail));
+    match outcome {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, case)) => panic!("{reason}\n{case:?}\nseed kept in {seeds}"),
+        Err(TestError::Abort(reason)) => panic!("{reason}"),
+    }
+}
+
+fn maintained(case: &Case) -> Result<(), String> {
+    run(case, Options::default()).map(drop)
+}
+
+#[test]
+fn results_of_all_kinds_are_maintained() {
+    check("tests/proptest-regressions/all_kinds.txt", 20, cases(0, 3), maintained);
+}
+
+#[test]
+fn windows_are_maintained() {
+    check("tests/proptest-regressions/windows.txt", 18, cases(1, 3), maintained);
+}
+
+#[test]
+fn conditions_are_maintained() {
+    check("tests/proptest-regressions/conditions.txt", 18, cases(2, 3), maintained);
+}
+
+#[test]
+fn related_rows_are_maintained() {
+    check("tests/proptest-regressions/related.txt", 18, cases(3, 3), maintained);
+}
+
+#[test]
+fn shared_results_are_maintained() {
+    check("tests/proptest-regressions/shared.txt", 14, cases(4, 6), maintained);
+}
+
+#[test]
+fn failing_sources_change_nothing() {
+    let options = Options { faults: true, ..Options::default() };
+    let strategy = (0..5u8).prop_flat_map(|profile| cases(profile, 2));
+    check("tests/proptest-regressions/faults.txt", 8, strategy, |case| {
+        run(case, options).map(drop)
+    });
+}
+
+#[test]
+fn the_same_case_gives_the_same_patches() {
+    let strategy = (0..5u8).prop_flat_map(|profile| cases(profile, 3));
+    check("tests/proptest-regressions/deterministic.txt", 4, strategy, |case| {
+        let (first, second) = (run(case, Options::default())?, run(case, Options::default())?);
+        if first == second { Ok(()) } else { Err(format!("{first}\nand then\n{second}")) }
+    });
+}
+
+/// The harness finds a mistake: here one in the evaluator that it compares with.
+#[test]
+fn a_mistake_is_found() {
+    let options = Options { broken_oracle: true, ..Options::default() };
+    let mut config = Config::with_cases(500);
+    config.failure_persistence = None;
+    config.max_shrink_iters = 200;
+    let outcome = TestRunner::new(config)
+        .run(&cases(2, 3), |case| run(&case, options).map(drop).map_err(TestCaseError::fail));
+    assert!(matches!(outcome, Err(TestError::Fail(..))), "500 cases did not find it");
+}
