@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use penstock_operators::delta::Batch;
 use penstock_operators::graph::RootId;
 use penstock_operators::schema::Schema;
-use penstock_operators::source::{Change, Source};
+use penstock_operators::source::{ApplyError, Change, Source};
 
-use crate::engine::{Engine, Notice};
+use crate::engine::{Engine, Notice, evaluate, evaluate_row_set};
 use crate::error::Error;
 use crate::query::{Params, Query};
 use crate::row_input::RowInput;
@@ -47,7 +47,11 @@ pub struct Database {
 }
 
 /// What all handles, subscriptions and row handles of a database share.
+///
+/// Two locks, taken in this order: the source, held by a transaction from its first write to its
+/// commit, and the engine, held only for moments. So results can be read while somebody writes.
 pub(crate) struct Shared {
+    source: Mutex<Box<dyn Source>>,
     engine: Mutex<Engine>,
     /// The thread that runs a transaction's closure, or zero.
     in_transaction: AtomicU64,
@@ -108,9 +112,10 @@ impl DatabaseBuilder {
     /// None at present.
     pub fn with_source(self, source: impl Source + 'static) -> Result<Database, Error> {
         let schema = source.schema().clone();
-        let engine = Engine::new(Box::new(source), self.verify, self.max_pending);
+        let engine = Engine::new(self.verify, self.max_pending);
         Ok(Database {
             shared: Arc::new(Shared {
+                source: Mutex::new(Box::new(source)),
                 engine: Mutex::new(engine),
                 in_transaction: AtomicU64::new(0),
                 schema,
@@ -154,18 +159,14 @@ impl Database {
         write: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let (value, notices) = {
-            let mut engine = self.shared.lock("Database::transaction")?;
-            engine.source.begin()?;
-            let value = {
-                // Rolls back if the closure fails or panics.
-                let mut in_flight = InFlight { engine: &mut engine, shared: &self.shared };
-                let value = in_flight.run(write)?;
-                std::mem::forget(in_flight);
-                value
-            };
-            self.shared.in_transaction.store(0, Ordering::Release);
-            let (_, notices) = engine.commit()?;
-            (value, notices)
+            let mut source = self.shared.lock_source("Database::transaction")?;
+            source.begin()?;
+            let mut in_flight = InFlight { source: &mut **source, shared: &self.shared };
+            // Rolls back if the closure or the checks at the end fail or panic.
+            let value = in_flight.run(write)?;
+            let batch = in_flight.source.finish()?;
+            in_flight.done();
+            (value, self.shared.commit(&mut **source, &batch)?)
         };
         self.shared.deliver(notices);
         Ok(value)
@@ -177,7 +178,12 @@ impl Database {
     /// # Errors
     /// The first change that the data or the schema refuses; then nothing has changed.
     pub fn apply(&self, changes: Vec<Change>) -> Result<Batch, Error> {
-        let (batch, notices) = self.shared.lock("Database::apply")?.apply(changes)?;
+        let (batch, notices) = {
+            let mut source = self.shared.lock_source("Database::apply")?;
+            let batch = source.apply(changes).map_err(apply_error)?;
+            let notices = self.shared.commit(&mut **source, &batch)?;
+            (batch, notices)
+        };
         self.shared.deliver(notices);
         Ok(batch)
     }
@@ -232,7 +238,8 @@ impl Database {
     /// As [`subscribe_with`](Database::subscribe_with).
     pub fn query_with(&self, query: &Query, params: &Params) -> Result<Tree, Error> {
         let compiled = query.compile(self.schema(), params)?;
-        let nodes = self.shared.lock("Database::query")?.evaluate(&compiled.plan)?;
+        let mut source = self.shared.lock_source("Database::query")?;
+        let nodes = evaluate(&mut **source, &compiled.plan)?;
         Ok(Tree::new(self.schema().clone(), compiled.view, nodes))
     }
 
@@ -243,7 +250,8 @@ impl Database {
     /// As [`subscribe_with`](Database::subscribe_with).
     pub fn query_row_set(&self, query: &Query, params: &Params) -> Result<Vec<RowView>, Error> {
         let compiled = query.compile(self.schema(), params)?;
-        let rows = self.shared.lock("Database::query_row_set")?.evaluate_row_set(&compiled.plan)?;
+        let mut source = self.shared.lock_source("Database::query_row_set")?;
+        let rows = evaluate_row_set(&mut **source, &compiled.plan)?;
         let view = |((table, _), row)| RowView::new(self.schema().clone(), table, row);
         Ok(rows.puts.into_iter().map(view).collect())
     }
@@ -253,16 +261,16 @@ impl Database {
     /// # Errors
     /// An unknown table or column, or an incomplete key.
     pub fn get(&self, table: &str, key: impl Into<RowInput>) -> Result<Option<RowView>, Error> {
-        let mut engine = self.shared.lock("Database::get")?;
-        Transaction::new(&mut *engine.source).get(table, key)
+        let mut source = self.shared.lock_source("Database::get")?;
+        Transaction::new(&mut **source).get(table, key)
     }
 
     /// How many transactions have changed something.
     ///
     /// # Errors
-    /// A call from inside a transaction.
+    /// [`Error::Broken`].
     pub fn version(&self) -> Result<u64, Error> {
-        Ok(self.shared.lock("Database::version")?.version())
+        Ok(self.shared.lock_engine()?.version())
     }
 
     /// Bytes held, by owner: tables and indexes of the source, and the state of live queries.
@@ -270,10 +278,10 @@ impl Database {
     /// # Errors
     /// A call from inside a transaction.
     pub fn memory_usage(&self) -> Result<MemoryUsage, Error> {
-        let engine = self.shared.lock("Database::memory_usage")?;
+        let (source, engine) = self.shared.lock("Database::memory_usage")?;
         let (levels, partitions) = engine.graph().size();
         Ok(MemoryUsage {
-            source: engine.source.memory(),
+            source: source.memory(),
             queries: engine.graph().state_bytes(),
             levels,
             partitions,
@@ -285,7 +293,8 @@ impl Database {
     /// # Errors
     /// [`Error::Diverged`] on a difference.
     pub fn verify(&self) -> Result<(), Error> {
-        self.shared.lock("Database::verify")?.verify()
+        let (mut source, engine) = self.shared.lock("Database::verify")?;
+        engine.verify(&mut **source)
     }
 }
 
@@ -302,9 +311,9 @@ pub struct MemoryUsage {
     pub partitions: usize,
 }
 
-/// A transaction whose closure runs.
+/// A transaction that is not finished yet; rolled back unless it is `done`.
 struct InFlight<'e> {
-    engine: &'e mut Engine,
+    source: &'e mut dyn Source,
     shared: &'e Shared,
 }
 
@@ -314,48 +323,90 @@ impl InFlight<'_> {
         write: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.shared.in_transaction.store(thread_number(), Ordering::Release);
-        write(&mut Transaction::new(&mut *self.engine.source))
+        write(&mut Transaction::new(&mut *self.source))
+    }
+
+    fn done(self) {
+        self.shared.in_transaction.store(0, Ordering::Release);
+        std::mem::forget(self);
     }
 }
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.engine.source.rollback();
+        self.source.rollback();
         self.shared.in_transaction.store(0, Ordering::Release);
     }
 }
 
+fn apply_error(error: ApplyError) -> Error {
+    match error {
+        ApplyError::Source(error) => Error::Source(error),
+        error => Error::Apply(error),
+    }
+}
+
+type SourceGuard<'s> = MutexGuard<'s, Box<dyn Source>>;
+type EngineGuard<'s> = MutexGuard<'s, Engine>;
+
 impl Shared {
-    /// The engine, for one operation.
-    pub(crate) fn lock(&self, operation: &'static str) -> Result<MutexGuard<'_, Engine>, Error> {
+    /// The source, for one operation.
+    fn lock_source(&self, operation: &'static str) -> Result<SourceGuard<'_>, Error> {
         if self.in_transaction.load(Ordering::Acquire) == thread_number() {
             return Err(Error::Reentrant { operation });
         }
-        // A panic in a closure has been rolled back; one in the engine is noticed below.
-        let mut engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
+        // A panic while it was held has been rolled back by `InFlight`, or broke the engine.
+        Ok(self.source.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The engine, for what needs no source: reading results.
+    pub(crate) fn lock_engine(&self) -> Result<EngineGuard<'_>, Error> {
+        let engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
         if engine.is_broken() {
             return Err(Error::Broken);
-        }
-        if self.has_dropped.swap(false, Ordering::AcqRel) {
-            let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-            for (root, keeps_rows) in dropped.drain(..) {
-                engine.unsubscribe(root, keeps_rows);
-            }
         }
         Ok(engine)
     }
 
-    /// Releases the result of a dropped subscription: now, or if this thread is inside a
-    /// transaction, before the next operation.
-    pub(crate) fn release(&self, root: RootId, keeps_rows: bool) {
-        match self.lock("Subscription::drop") {
-            Ok(mut engine) => engine.unsubscribe(root, keeps_rows),
-            Err(_) => {
-                let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-                dropped.push((root, keeps_rows));
-                self.has_dropped.store(true, Ordering::Release);
+    /// Source and engine, for what fills or releases results.
+    pub(crate) fn lock(
+        &self,
+        operation: &'static str,
+    ) -> Result<(SourceGuard<'_>, EngineGuard<'_>), Error> {
+        let mut source = self.lock_source(operation)?;
+        let mut engine = self.lock_engine()?;
+        self.release_dropped(&mut **source, &mut engine);
+        Ok((source, engine))
+    }
+
+    /// Takes a finished transaction of the source to the results and makes it permanent.
+    fn commit(&self, source: &mut dyn Source, batch: &Batch) -> Result<Vec<Notice>, Error> {
+        let mut engine = self.lock_engine().inspect_err(|_| source.rollback())?;
+        let outcome = engine.commit(source, batch);
+        self.release_dropped(source, &mut engine);
+        outcome
+    }
+
+    fn release_dropped(&self, source: &mut dyn Source, engine: &mut Engine) {
+        if self.has_dropped.swap(false, Ordering::AcqRel) {
+            let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+            for (root, keeps_rows) in dropped.drain(..) {
+                engine.unsubscribe(source, root, keeps_rows);
             }
         }
+    }
+
+    /// Releases the result of a dropped subscription: now, or if somebody is writing, before the
+    /// next operation that needs both locks.
+    pub(crate) fn release(&self, root: RootId, keeps_rows: bool) {
+        if let Ok(mut source) = self.source.try_lock()
+            && let Ok(mut engine) = self.lock_engine()
+        {
+            return engine.unsubscribe(&mut **source, root, keeps_rows);
+        }
+        let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        dropped.push((root, keeps_rows));
+        self.has_dropped.store(true, Ordering::Release);
     }
 
     /// Tells listeners of what was committed, in commit order, without the engine's lock. A

@@ -1,6 +1,7 @@
-//! The engine: one source, one graph, and the feeds of the subscribed results.
+//! The engine: the graph of live queries over a database's source, and the feeds of their results.
 //!
-//! Everything here happens under the database's lock, in the order of the calls.
+//! Everything here happens under the database's engine lock, in the order of the calls. The source
+//! has a lock of its own, which is taken first; whoever writes or fills results passes it in.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
@@ -10,7 +11,8 @@ use penstock_operators::graph::{Graph, RootId};
 use penstock_operators::plan::{Binding, Plan};
 use penstock_operators::row::Row;
 use penstock_operators::row_set::{RowIdentity, RowSetPatch};
-use penstock_operators::source::{ApplyError, Source};
+use penstock_operators::schema::Schema;
+use penstock_operators::source::Source;
 use penstock_operators::view::Node;
 
 use crate::error::Error;
@@ -30,7 +32,6 @@ struct Subscribed {
 
 /// The state behind a database handle.
 pub(crate) struct Engine {
-    pub(crate) source: Box<dyn Source>,
     graph: Graph,
     version: u64,
     feeds: Feeds,
@@ -44,9 +45,8 @@ pub(crate) struct Engine {
 pub(crate) type Notice = (Arc<Feed>, Arc<Committed>);
 
 impl Engine {
-    pub(crate) fn new(source: Box<dyn Source>, verify: bool, max_pending: u64) -> Engine {
+    pub(crate) fn new(verify: bool, max_pending: u64) -> Engine {
         Engine {
-            source,
             graph: Graph::new(nanoseconds),
             version: 0,
             feeds: Feeds::with_hasher(ahash::RandomState::with_seeds(5, 7, 11, 13)),
@@ -69,25 +69,30 @@ impl Engine {
     }
 
     /// Subscribes to a plan and joins its feed.
-    pub(crate) fn subscribe(&mut self, plan: &Plan) -> Result<(RootId, Arc<Feed>), Error> {
+    pub(crate) fn subscribe(
+        &mut self,
+        source: &mut dyn Source,
+        plan: &Plan,
+    ) -> Result<(RootId, Arc<Feed>), Error> {
         self.changing = true;
-        let root = self.graph.subscribe(&mut *self.source, plan);
+        let root = self.graph.subscribe(source, plan);
         self.changing = false;
         let root = root?;
-        Ok((root, self.join(root, plan)))
+        Ok((root, self.join(source.schema(), root, plan)))
     }
 
     /// Moves one subscriber to another binding of its template. Where it keeps a row set, it keeps
     /// that of the new result from now on.
     pub(crate) fn rebind(
         &mut self,
+        source: &mut dyn Source,
         root: RootId,
         plan: &Plan,
         keeps_rows: bool,
     ) -> Result<(RootId, Arc<Feed>, Arc<Committed>), Error> {
-        let before = keeps_rows.then(|| self.keep_row_set(root));
+        let before = keeps_rows.then(|| self.keep_row_set(source.schema(), root));
         self.changing = true;
-        let moved = self.graph.rebind(&mut *self.source, root, &plan.binding);
+        let moved = self.graph.rebind(source, root, &plan.binding);
         self.changing = false;
         if keeps_rows {
             self.graph.drop_row_set(root);
@@ -95,7 +100,7 @@ impl Engine {
         let (new, tree) = moved?;
         let rows = before.map(|mut before| {
             self.graph.drop_row_set(root);
-            let after = self.keep_row_set(new);
+            let after = self.keep_row_set(source.schema(), new);
             let kept = |(identity, _): &(RowIdentity, Row)| {
                 after.puts.binary_search_by(|(other, _)| other.cmp(identity)).is_ok()
             };
@@ -110,24 +115,24 @@ impl Engine {
                 deletes: known.into_iter().filter(|put| !kept(put)).collect(),
             })
         });
-        let feed = self.join(new, plan);
+        let feed = self.join(source.schema(), new, plan);
         self.leave(root);
         Ok((new, feed, Arc::new(Committed { version: self.version, tree, rows })))
     }
 
     /// Takes one subscriber away.
-    pub(crate) fn unsubscribe(&mut self, root: RootId, keeps_rows: bool) {
+    pub(crate) fn unsubscribe(&mut self, source: &mut dyn Source, root: RootId, keeps_rows: bool) {
         if keeps_rows {
             self.graph.drop_row_set(root);
         }
         self.changing = true;
-        self.graph.unsubscribe(&mut *self.source, root);
+        self.graph.unsubscribe(source, root);
         self.changing = false;
         self.leave(root);
     }
 
-    fn join(&mut self, root: RootId, plan: &Plan) -> Arc<Feed> {
-        let table = self.source.schema().table(plan.shape.table).name().to_owned();
+    fn join(&mut self, schema: &Schema, root: RootId, plan: &Plan) -> Arc<Feed> {
+        let table = schema.table(plan.shape.table).name().to_owned();
         let entry = self.feeds.entry(root).or_insert_with(|| Subscribed {
             feed: Arc::new(Feed::new()),
             plan: plan.clone(),
@@ -155,41 +160,32 @@ impl Engine {
         Arc::clone(entry.snapshot.get_or_insert_with(|| graph.snapshot(root)))
     }
 
-    pub(crate) fn keep_row_set(&mut self, root: RootId) -> RowSetPatch {
-        self.graph.keep_row_set(self.source.schema(), root)
+    pub(crate) fn keep_row_set(&mut self, schema: &Schema, root: RootId) -> RowSetPatch {
+        self.graph.keep_row_set(schema, root)
     }
 
     pub(crate) fn drop_row_set(&mut self, root: RootId) {
         self.graph.drop_row_set(root);
     }
 
-    /// Takes the transaction in flight in the source through the graph and makes it permanent.
-    /// On an error it is undone everywhere.
-    pub(crate) fn commit(&mut self) -> Result<(Batch, Vec<Notice>), Error> {
-        let batch = match self.source.finish() {
-            Ok(batch) => batch,
-            Err(error) => {
-                self.source.rollback();
-                return Err(error.into());
-            }
-        };
-        self.commit_batch(batch)
-    }
-
-    fn commit_batch(&mut self, batch: Batch) -> Result<(Batch, Vec<Notice>), Error> {
+    /// Takes a finished transaction of the source through the graph and makes it permanent. On an
+    /// error it is undone everywhere.
+    pub(crate) fn commit(
+        &mut self,
+        source: &mut dyn Source,
+        batch: &Batch,
+    ) -> Result<Vec<Notice>, Error> {
         self.changing = true;
-        if let Err(error) = self.graph.advance(&*self.source, &batch) {
-            self.source.rollback();
+        let done = self
+            .graph
+            .advance(source, batch)
+            .and_then(|()| source.commit().inspect_err(|_| self.graph.undo()));
+        if let Err(error) = done {
+            source.rollback();
             self.changing = false;
             return Err(error.into());
         }
-        if let Err(error) = self.source.commit() {
-            self.graph.undo();
-            self.source.rollback();
-            self.changing = false;
-            return Err(error.into());
-        }
-        let patches = self.graph.commit(self.source.schema());
+        let patches = self.graph.commit(source.schema());
         self.changing = false;
         if !batch.is_empty() {
             self.version += 1;
@@ -206,55 +202,47 @@ impl Engine {
             }
         }
         if self.verify {
-            self.verify()?;
+            self.verify(source)?;
         }
-        Ok((batch, notices))
-    }
-
-    /// Makes and commits all changes, or none.
-    pub(crate) fn apply(
-        &mut self,
-        changes: Vec<penstock_operators::source::Change>,
-    ) -> Result<(Batch, Vec<Notice>), Error> {
-        let batch = self.source.apply(changes).map_err(|error| match error {
-            ApplyError::Source(error) => Error::Source(error),
-            error => Error::Apply(error),
-        })?;
-        self.commit_batch(batch)
-    }
-
-    /// Evaluates a plan from nothing, beside the live graph.
-    pub(crate) fn evaluate(&mut self, plan: &Plan) -> Result<Arc<[Node]>, Error> {
-        let mut graph = Graph::default();
-        let root = graph.subscribe(&mut *self.source, plan)?;
-        let nodes = graph.snapshot(root);
-        graph.unsubscribe(&mut *self.source, root);
-        Ok(nodes)
-    }
-
-    /// Evaluates a plan from nothing and returns its row set.
-    pub(crate) fn evaluate_row_set(&mut self, plan: &Plan) -> Result<RowSetPatch, Error> {
-        let mut graph = Graph::default();
-        let root = graph.subscribe(&mut *self.source, plan)?;
-        let rows = graph.keep_row_set(self.source.schema(), root);
-        graph.unsubscribe(&mut *self.source, root);
-        Ok(rows)
+        Ok(notices)
     }
 
     /// Compares every subscribed result with a fresh evaluation.
-    pub(crate) fn verify(&mut self) -> Result<(), Error> {
+    pub(crate) fn verify(&self, source: &mut dyn Source) -> Result<(), Error> {
         let mut roots: Vec<RootId> = self.feeds.keys().copied().collect();
         roots.sort();
         for root in roots {
             let Some(entry) = self.feeds.get(&root) else { continue };
-            let (plan, table) = (entry.plan.clone(), entry.table.clone());
-            let fresh = self.evaluate(&plan)?;
+            let fresh = evaluate(source, &entry.plan)?;
             if fresh != self.graph.snapshot(root) {
+                let table = entry.table.clone();
                 return Err(Error::Diverged { table, version: self.version });
             }
         }
         Ok(())
     }
+}
+
+/// Evaluates a plan from nothing.
+pub(crate) fn evaluate(source: &mut dyn Source, plan: &Plan) -> Result<Arc<[Node]>, Error> {
+    with_fresh(source, plan, |graph, _, root| graph.snapshot(root))
+}
+
+/// Evaluates a plan from nothing and returns its row set.
+pub(crate) fn evaluate_row_set(source: &mut dyn Source, plan: &Plan) -> Result<RowSetPatch, Error> {
+    with_fresh(source, plan, |graph, schema, root| graph.keep_row_set(schema, root))
+}
+
+fn with_fresh<T>(
+    source: &mut dyn Source,
+    plan: &Plan,
+    read: impl FnOnce(&mut Graph, &Schema, RootId) -> T,
+) -> Result<T, Error> {
+    let mut graph = Graph::default();
+    let root = graph.subscribe(source, plan)?;
+    let outcome = read(&mut graph, source.schema(), root);
+    graph.unsubscribe(source, root);
+    Ok(outcome)
 }
 
 /// A plan with the same shape and another extent at its root.

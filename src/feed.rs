@@ -12,6 +12,8 @@ use std::time::Duration;
 use penstock_operators::row_set::RowSetPatch;
 use penstock_operators::view::ListPatch;
 
+use smallvec::SmallVec;
+
 use crate::engine::WeakPosition;
 
 /// How many appends pass between two looks for subscribers that are too far behind.
@@ -102,7 +104,7 @@ struct Seen {
 /// What a subscriber has not seen yet.
 pub(crate) enum Pending {
     /// The patches, oldest first.
-    Patches(Vec<Arc<Committed>>),
+    Patches(SmallVec<[Arc<Committed>; 1]>),
     /// Too many: start over from the current tree.
     Lost,
 }
@@ -250,7 +252,7 @@ impl Position {
         if std::mem::take(&mut seen.lost) {
             return Pending::Lost;
         }
-        let mut patches = Vec::new();
+        let mut patches = SmallVec::new();
         while let Some(next) = seen.link.next.get().cloned() {
             patches.extend(next.committed.clone());
             seen.link = next;

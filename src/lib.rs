@@ -79,6 +79,6 @@ pub use query::{
 };
 pub use row_input::RowInput;
 pub use source::MemorySource;
-pub use subscription::Subscription;
+pub use subscription::{Changes, Subscription};
 pub use transaction::Transaction;
 pub use tree::{Entries, Entry, RowView, Tree};

@@ -16,15 +16,20 @@ use crate::tree::{Entry, RowView, Tree};
 /// Applied to the result before the transaction ([`Tree::apply`]) it gives the result after it.
 #[derive(Clone)]
 pub struct Patch {
-    schema: Schema,
-    view: Arc<ViewFormat>,
+    context: Arc<PatchContext>,
     content: Content,
+}
+
+/// What a patch needs to show names; one for all patches of a subscription.
+pub(crate) struct PatchContext {
+    pub(crate) schema: Schema,
+    pub(crate) view: Arc<ViewFormat>,
 }
 
 #[derive(Clone)]
 enum Content {
     Committed(Arc<Committed>),
-    Reset(Tree),
+    Reset(Box<Tree>),
 }
 
 /// One change of a result.
@@ -94,14 +99,13 @@ impl Path {
 }
 
 impl Patch {
-    pub(crate) fn new(schema: Schema, view: Arc<ViewFormat>, committed: Arc<Committed>) -> Patch {
-        Patch { schema, view, content: Content::Committed(committed) }
+    pub(crate) fn new(context: Arc<PatchContext>, committed: Arc<Committed>) -> Patch {
+        Patch { context, content: Content::Committed(committed) }
     }
 
     pub(crate) fn reset(tree: Tree) -> Patch {
-        let schema = tree.schema_handle();
-        let view = tree.view_handle();
-        Patch { schema, view, content: Content::Reset(tree) }
+        let context = PatchContext { schema: tree.schema_handle(), view: tree.view_handle() };
+        Patch { context: Arc::new(context), content: Content::Reset(Box::new(tree)) }
     }
 
     /// The patch without the change of the row set, if anything is left.
@@ -145,7 +149,7 @@ impl Patch {
     /// A row that many parents share is listed under each of them.
     pub fn changes(&self) -> Vec<Change> {
         let mut changes = Vec::new();
-        self.flatten(&self.view, self.list(), &Path::default(), &mut changes);
+        self.flatten(&self.context.view, self.list(), &Path::default(), &mut changes);
         changes
     }
 
@@ -161,7 +165,7 @@ impl Patch {
     }
 
     fn row(&self, table: TableId, row: &Row) -> RowView {
-        RowView::new(self.schema.clone(), table, row.clone())
+        RowView::new(self.context.schema.clone(), table, row.clone())
     }
 
     fn flatten(
@@ -179,7 +183,7 @@ impl Patch {
                 }
                 Op::Insert { node } => {
                     let nodes = Arc::from(vec![node.clone()]);
-                    let tree = Tree::new(self.schema.clone(), Arc::clone(view), nodes);
+                    let tree = Tree::new(self.context.schema.clone(), Arc::clone(view), nodes);
                     changes.extend(tree.first().map(|entry| Change::Insert { path, entry }));
                 }
                 Op::Keep { from, key, old, row, related } => {

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use penstock_operators::graph::RootId;
+use smallvec::SmallVec;
 
 use crate::database::Shared;
 use crate::engine::with_extent;
 use crate::error::Error;
 use crate::explain::Explain;
 use crate::feed::{Committed, Feed, Pending, Position};
-use crate::patch::Patch;
+use crate::patch::{Patch, PatchContext};
 use crate::query::{CompiledQuery, Params, Query};
 use crate::row_input::RowInput;
 use crate::tree::{RowView, Tree};
@@ -27,6 +28,8 @@ pub struct Subscription {
     query: Query,
     params: Params,
     compiled: CompiledQuery,
+    /// What patches need to show names; shared with them.
+    context: Arc<PatchContext>,
     root: RootId,
     feed: Arc<Feed>,
     position: Arc<Position>,
@@ -45,14 +48,19 @@ impl Subscription {
         compiled: CompiledQuery,
     ) -> Result<Subscription, Error> {
         let (root, feed, position) = {
-            let mut engine = shared.lock("Database::subscribe")?;
-            let (root, feed) = engine.subscribe(&compiled.plan)?;
+            let (mut source, mut engine) = shared.lock("Database::subscribe")?;
+            let (root, feed) = engine.subscribe(&mut **source, &compiled.plan)?;
             let position = feed.position();
             (root, feed, position)
         };
+        let context = Arc::new(PatchContext {
+            schema: shared.schema.clone(),
+            view: Arc::clone(&compiled.view),
+        });
         Ok(Subscription {
             shared,
             query,
+            context,
             params,
             compiled,
             root,
@@ -67,8 +75,8 @@ impl Subscription {
     /// The result after the last commit. Cost: O(result) once per change, O(1) otherwise.
     ///
     /// # Panics
-    /// Inside a transaction of the same database, or after an earlier panic of the library; use
-    /// [`try_rows`](Subscription::try_rows) where that can happen.
+    /// After an earlier panic of the library left the database in an unknown state;
+    /// [`try_rows`](Subscription::try_rows) has an error for that.
     pub fn rows(&self) -> Tree {
         match self.try_rows() {
             Ok(tree) => tree,
@@ -79,9 +87,9 @@ impl Subscription {
     /// The result after the last commit.
     ///
     /// # Errors
-    /// A call from inside a transaction of the same database.
+    /// [`Error::Broken`].
     pub fn try_rows(&self) -> Result<Tree, Error> {
-        let nodes = self.shared.lock("Subscription::rows")?.snapshot(self.root);
+        let nodes = self.shared.lock_engine()?.snapshot(self.root);
         Ok(self.tree(nodes))
     }
 
@@ -93,9 +101,9 @@ impl Subscription {
     /// moved to it: what to start a copy from that is kept up to date with patches.
     ///
     /// # Errors
-    /// A call from inside a transaction of the same database.
+    /// [`Error::Broken`].
     pub fn resync(&mut self) -> Result<Tree, Error> {
-        let mut engine = self.shared.lock("Subscription::resync")?;
+        let mut engine = self.shared.lock_engine()?;
         self.feed.skip(&self.position);
         self.earlier.clear();
         let nodes = engine.snapshot(self.root);
@@ -104,32 +112,38 @@ impl Subscription {
     }
 
     /// The patches since they were last taken, one per transaction that changed the result.
-    pub fn changes(&mut self) -> std::vec::IntoIter<Patch> {
-        let mut patches: Vec<Patch> = self.earlier.drain(..).collect();
+    pub fn changes(&mut self) -> Changes {
+        let mut patches: SmallVec<[Patch; 1]> = self.earlier.drain(..).collect();
         match self.position.take() {
-            Pending::Patches(pending) => patches.extend(self.patches(pending)),
+            Pending::Patches(pending) => {
+                let keeps_rows = self.keeps_rows.load(Ordering::Acquire);
+                patches.extend(
+                    pending.into_iter().filter_map(|committed| self.patch(&committed, keeps_rows)),
+                );
+            }
             Pending::Lost => {
                 // The whole tree stands for everything that was missed, what is queued included.
                 if let Ok(tree) = self.resync() {
-                    patches = vec![Patch::reset(tree)];
+                    patches = SmallVec::from_iter([Patch::reset(tree)]);
                 }
             }
         }
-        patches.into_iter()
+        Changes(patches.into_iter())
     }
 
-    /// What this subscriber is told of commits: no row set unless it keeps one, and nothing where
+    /// Keeps patches for the next [`changes`](Subscription::changes).
+    fn queue(&mut self, pending: &[Arc<Committed>], keeps_rows: bool) {
+        for committed in pending.iter().filter(|committed| !committed.is_empty()) {
+            let patch = self.patch(committed, keeps_rows);
+            self.earlier.extend(patch);
+        }
+    }
+
+    /// What this subscriber is told of a commit: no row set unless it keeps one, and nothing where
     /// nothing is left.
-    fn patches(&self, committed: Vec<Arc<Committed>>) -> impl Iterator<Item = Patch> {
-        let keeps_rows = self.keeps_rows.load(Ordering::Acquire);
-        committed.into_iter().filter_map(move |committed| {
-            let committed = committed.for_subscriber(keeps_rows)?;
-            Some(self.patch(committed))
-        })
-    }
-
-    fn patch(&self, committed: Arc<Committed>) -> Patch {
-        Patch::new(self.shared.schema.clone(), Arc::clone(&self.compiled.view), committed)
+    fn patch(&self, committed: &Arc<Committed>, keeps_rows: bool) -> Option<Patch> {
+        let committed = committed.for_subscriber(keeps_rows)?;
+        Some(Patch::new(Arc::clone(&self.context), committed))
     }
 
     /// The next patch that has not been taken.
@@ -162,13 +176,12 @@ impl Subscription {
     /// Calls back with every patch from now on, on the thread that commits, after the commit. The
     /// callback may use the database. It stays until the subscription is dropped.
     pub fn on_change(&mut self, mut callback: impl FnMut(&Patch) + Send + 'static) {
-        let schema = self.shared.schema.clone();
-        let view = Arc::clone(&self.compiled.view);
+        let context = Arc::clone(&self.context);
         let keeps_rows = Arc::clone(&self.keeps_rows);
         let listener = move |committed: &Arc<Committed>| {
             let keeps_rows = keeps_rows.load(Ordering::Acquire);
             if let Some(committed) = committed.for_subscriber(keeps_rows) {
-                callback(&Patch::new(schema.clone(), Arc::clone(&view), committed));
+                callback(&Patch::new(Arc::clone(&context), committed));
             }
         };
         let number = self.feed.listen(Arc::new(Mutex::new(listener)));
@@ -182,7 +195,7 @@ impl Subscription {
     /// [`Error::NotSingular`] for the first such relationship.
     pub fn status(&self) -> Result<(), Error> {
         let violations = {
-            let engine = self.shared.lock("Subscription::status")?;
+            let engine = self.shared.lock_engine()?;
             engine.graph().violations(self.root)
         };
         let Some(violation) = violations.first() else { return Ok(()) };
@@ -210,20 +223,20 @@ impl Subscription {
     /// that holds one witness, the first matching row by primary key.
     ///
     /// # Errors
-    /// A call from inside a transaction of the same database.
+    /// [`Error::Broken`].
     pub fn row_set(&mut self) -> Result<Vec<RowView>, Error> {
         let shared = Arc::clone(&self.shared);
-        let mut engine = shared.lock("Subscription::row_set")?;
-        let rows = engine.keep_row_set(self.root);
+        let mut engine = shared.lock_engine()?;
+        let rows = engine.keep_row_set(&self.shared.schema, self.root);
         // What has not been taken yet is in the row set already, so only its trees are left.
         if self.keeps_rows.swap(false, Ordering::AcqRel) {
             engine.drop_row_set(self.root);
         }
         match self.position.take() {
             Pending::Patches(pending) => {
-                let patches: Vec<Patch> = self.patches(pending).collect();
-                let earlier = self.earlier.drain(..).filter_map(Patch::without_rows);
-                self.earlier = earlier.chain(patches).collect();
+                let earlier = std::mem::take(&mut self.earlier);
+                self.earlier.extend(earlier.into_iter().filter_map(Patch::without_rows));
+                self.queue(&pending, false);
             }
             Pending::Lost => self.position.lose(),
         }
@@ -264,25 +277,29 @@ impl Subscription {
             return Ok(());
         }
         let keeps_rows = self.keeps_rows.load(Ordering::Acquire);
-        let mut engine = self.shared.lock("Subscription::set_limit")?;
-        let (root, feed, committed) = engine.rebind(self.root, &plan, keeps_rows)?;
+        let shared = Arc::clone(&self.shared);
+        let (mut source, mut engine) = shared.lock("Subscription::set_limit")?;
+        let (root, feed, committed) = engine.rebind(&mut **source, self.root, &plan, keeps_rows)?;
         let position = feed.position();
-        drop(engine);
-        let earlier: Vec<Patch> = self.changes().collect();
-        self.earlier.extend(earlier);
-        let listeners = std::mem::take(&mut self.listeners);
-        for (number, listener) in listeners.into_iter().filter_map(|(left, number)| {
-            let listener = left.unlisten(number)?;
-            Some((feed.listen(Arc::clone(&listener)), listener))
-        }) {
+        // Under the lock, so that nothing committed from now on is taken from the old feed.
+        match self.position.take() {
+            Pending::Patches(pending) => {
+                self.queue(&pending, keeps_rows);
+                self.queue(std::slice::from_ref(&committed), keeps_rows);
+            }
+            Pending::Lost => {
+                self.earlier.clear();
+                position.lose();
+            }
+        }
+        drop((engine, source));
+        for (left, number) in std::mem::take(&mut self.listeners) {
+            let Some(listener) = left.unlisten(number) else { continue };
+            let number = feed.listen(Arc::clone(&listener));
             self.listeners.push((Arc::clone(&feed), number));
             if !committed.is_empty() {
                 crate::feed::tell(&listener, &committed);
             }
-        }
-        if !committed.is_empty() {
-            let patch = self.patch(committed);
-            self.earlier.push_back(patch);
         }
         (self.root, self.feed, self.position) = (root, feed, position);
         self.compiled.plan = plan;
@@ -292,7 +309,7 @@ impl Subscription {
 
     /// What the query is made of, and what each part has done so far.
     pub fn explain(&self) -> Explain {
-        let report = match self.shared.lock("Subscription::explain") {
+        let report = match self.shared.lock_engine() {
             Ok(engine) => engine.graph().explain(self.root),
             Err(error) => panic!("{error}"),
         };
@@ -300,6 +317,24 @@ impl Subscription {
         Explain::new(self.shared.schema.clone(), Arc::clone(&self.compiled.view), binding, report)
     }
 }
+
+/// Patches taken from a subscription, oldest first.
+#[derive(Debug)]
+pub struct Changes(smallvec::IntoIter<[Patch; 1]>);
+
+impl Iterator for Changes {
+    type Item = Patch;
+
+    fn next(&mut self) -> Option<Patch> {
+        self.0.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Changes {}
 
 impl Drop for Subscription {
     fn drop(&mut self) {

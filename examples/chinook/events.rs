@@ -2,7 +2,12 @@
 //!
 //! The same store always sees the same events.
 
-use penstock::{Asc, Database, Desc, Error, Query, Related, RowInput, RowView, col, exists_where, row};
+use std::time::{Duration, Instant};
+
+use penstock::{
+    Asc, Database, Desc, Error, Query, Related, RowInput, RowView, Transaction, col, exists_where,
+    row,
+};
 
 use super::format::{name, next_day};
 use super::queries::{ARTIST, REP_ID, YEAR_START_MS, albums_without_sales};
@@ -13,6 +18,8 @@ pub(crate) struct Store {
     random: u64,
     today_ms: i64,
     events: usize,
+    /// How long the latest transaction took, live queries included.
+    pub(crate) time: Duration,
 }
 
 /// What happened.
@@ -35,7 +42,13 @@ fn gone(what: &str) -> Error {
 
 impl Store {
     pub(crate) fn new(db: &Database) -> Result<Store, Error> {
-        let mut store = Store { db: db.clone(), random: 1, today_ms: YEAR_START_MS, events: 0 };
+        let mut store = Store {
+            db: db.clone(),
+            random: 1,
+            today_ms: YEAR_START_MS,
+            events: 0,
+            time: Duration::ZERO,
+        };
         let latest = store.first(Query::table("invoice").order_by("invoiceDate", Desc))?;
         store.today_ms = latest.map_or(YEAR_START_MS, |invoice| id(&invoice, "invoiceDate"));
         Ok(store)
@@ -65,6 +78,18 @@ impl Store {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((mixed ^ (mixed >> 31)) % end.unsigned_abs().max(1)).cast_signed()
+    }
+
+    /// Makes a transaction, and takes its time.
+    #[expect(clippy::disallowed_methods, reason = "an example may look at the time")]
+    fn write<T>(
+        &mut self,
+        writes: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let start = Instant::now();
+        let outcome = self.db.transaction(writes);
+        self.time = start.elapsed();
+        outcome
     }
 
     fn first(&self, query: Query) -> Result<Option<RowView>, Error> {
@@ -112,7 +137,7 @@ impl Store {
         let invoice = self.next_id("invoice", "invoiceId")?;
         let first_line = self.next_id("invoiceLine", "invoiceLineId")?;
         let today = self.today_ms;
-        self.db.transaction(|tx| {
+        self.write(|tx| {
             tx.insert(
                 "invoice",
                 row! {
@@ -144,8 +169,8 @@ impl Store {
         let album = self.album_of_artist()?;
         let of_album = col("albumId").eq(id(&album, "albumId"));
         let tracks = self.rows(Query::table("track").filter(of_album))?;
-        let price = [0.89, 1.29, 1.49][self.chance(3) as usize];
-        self.db.transaction(|tx| {
+        let price = [0.89, 1.29, 1.49][self.events / 8 % 3];
+        self.write(|tx| {
             tracks.iter().try_for_each(|track| {
                 tx.update("track", row! { trackId: id(track, "trackId"), unitPrice: price })
             })
@@ -171,10 +196,11 @@ impl Store {
     fn moved_track(&mut self) -> Outcome {
         let album = self.album_of_artist()?;
         let genre = self.any("genre", "genreId")?;
-        let rank = self.chance(100) as usize;
-        let by_length = Query::table("track").order_by("milliseconds", Desc).offset(300 + rank);
+        let rank = self.chance(20) as usize;
+        let audio = Query::table("track").filter(col("mediaTypeId").eq(1));
+        let by_length = audio.order_by("milliseconds", Desc).offset(rank);
         let track = self.first(by_length)?.ok_or_else(|| gone("track"))?;
-        self.db.transaction(|tx| {
+        self.write(|tx| {
             tx.update(
                 "track",
                 row! {
@@ -203,13 +229,14 @@ impl Store {
         let newest = entry.one("tracks")?.map(|track| track.row());
         let added = [self.any("track", "trackId")?, self.any("track", "trackId")?];
         let mut rows = 0;
-        self.db.transaction(|tx| {
+        self.write(|tx| {
             if let Some(track) = &newest {
                 tx.delete("playlistTrack", link(playlist, id(track, "trackId")))?;
                 rows += 1;
             }
             for track in &added {
-                rows += usize::from(tx.upsert("playlistTrack", link(playlist, id(track, "trackId")))?);
+                rows +=
+                    usize::from(tx.upsert("playlistTrack", link(playlist, id(track, "trackId")))?);
             }
             Ok(())
         })?;
@@ -226,7 +253,7 @@ impl Store {
         let (old, artist_id) = (name(&artist), id(&artist, "artistId"));
         let new = old.to_uppercase();
         let new = if new == old { old.to_lowercase() } else { new };
-        self.db.transaction(|tx| tx.update("artist", row! { artistId: artist_id, name: &*new }))?;
+        self.write(|tx| tx.update("artist", row! { artistId: artist_id, name: &*new }))?;
         Ok(Event { text: format!("{old} is now spelt {new}"), rows: 1 })
     }
 
@@ -239,7 +266,7 @@ impl Store {
         let title = format!("Live on day {}", self.events);
         let lengths: Vec<i64> = (0..3).map(|_| 400_000 + self.chance(600_000)).collect();
         let mut rows = 1;
-        self.db.transaction(|tx| {
+        self.write(|tx| {
             let artist = id(&artist, "artistId");
             tx.insert("album", row! { albumId: album, title: &*title, artistId: artist })?;
             for (part, length) in lengths.iter().enumerate() {
@@ -271,7 +298,7 @@ impl Store {
         let other = self.first(by_name(col("supportRepId").ne(REP_ID)))?;
         let (Some(mine), Some(other)) = (mine, other) else { return Err(gone("customer")) };
         let reps = [(&mine, id(&other, "supportRepId")), (&other, REP_ID)];
-        self.db.transaction(|tx| {
+        self.write(|tx| {
             reps.iter().try_for_each(|(customer, rep)| {
                 let customer = id(customer, "customerId");
                 tx.update("customer", row! { customerId: customer, supportRepId: *rep })
@@ -287,7 +314,7 @@ impl Store {
         let invoice = self.first(latest)?.ok_or_else(|| gone("invoice"))?;
         let number = id(&invoice, "invoiceId");
         let lines = self.rows(Query::table("invoiceLine").filter(col("invoiceId").eq(number)))?;
-        self.db.transaction(|tx| {
+        self.write(|tx| {
             tx.delete("invoice", row! { invoiceId: number })?;
             lines.iter().try_for_each(|line| {
                 tx.delete("invoiceLine", row! { invoiceLineId: id(line, "invoiceLineId") })

@@ -87,9 +87,7 @@ fn newest_in_playlists() -> Watched {
             .limit(8),
         columns: vec![
             left("playlist", |playlist| cell(playlist, "name")),
-            left("newest tracks", |playlist| {
-                list(playlist, "tracks", |track| cell(track, "name"))
-            }),
+            left("newest tracks", |playlist| list(playlist, "tracks", |track| cell(track, "name"))),
         ],
     }
 }
@@ -159,9 +157,7 @@ fn latest_sales() -> Watched {
             left("date", |invoice| cell(invoice, "invoiceDate")),
             right("total", |invoice| cell(invoice, "total")),
             left("customer", |invoice| cell_of(invoice, "customer", "lastName")),
-            left("tracks", |invoice| {
-                list(invoice, "lines", |line| cell_of(line, "track", "name"))
-            }),
+            left("tracks", |invoice| list(invoice, "lines", |line| cell_of(line, "track", "name"))),
         ],
     }
 }

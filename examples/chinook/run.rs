@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use penstock::{Database, Patch, Subscription, Tree};
 
@@ -62,15 +62,13 @@ pub(crate) fn run(options: &Options, out: &mut dyn Write) -> Result<(), Box<dyn 
     }
     let mut store = Store::new(&db)?;
     for step in 1..=options.steps {
-        // The events read the store too; a transaction is timed as a whole event.
-        let start = Instant::now();
         let event = store.next_event()?;
-        let time = start.elapsed();
         totals.rows += event.rows;
-        totals.time += time;
-        totals.time_max = totals.time_max.max(time);
+        totals.time += store.time;
+        totals.time_max = totals.time_max.max(store.time);
         if !options.quiet {
-            let rows = options.style.faint(&format!("({} rows)", event.rows));
+            let plural = if event.rows == 1 { "" } else { "s" };
+            let rows = options.style.faint(&format!("({} row{plural})", event.rows));
             writeln!(out, "{} {rows}", options.style.strong(&format!("{step}. {}", event.text)))?;
         }
         for live in &mut lives {
@@ -84,7 +82,8 @@ pub(crate) fn run(options: &Options, out: &mut dyn Write) -> Result<(), Box<dyn 
             }
         }
         if options.check {
-            totals.checked += check(&db, &lives).map_err(|error| format!("step {step}: {error}"))?;
+            totals.checked +=
+                check(&db, &lives).map_err(|error| format!("step {step}: {error}"))?;
         }
     }
     summary(options, out, &db, &lives, &totals)
@@ -97,7 +96,9 @@ fn check(db: &Database, lives: &[Live]) -> Result<usize, Box<dyn Error>> {
     for Live { watched, subscription, copy, .. } in lives {
         let fresh = db.query(&watched.query)?;
         if subscription.rows() != fresh {
-            return Err(format!("the live result of {:?} is not the fresh one", watched.title).into());
+            return Err(
+                format!("the live result of {:?} is not the fresh one", watched.title).into()
+            );
         }
         if *copy != fresh {
             return Err(format!("the patches of {:?} lead elsewhere", watched.title).into());
@@ -113,31 +114,29 @@ fn summary(
     lives: &[Live],
     totals: &Totals,
 ) -> Result<(), Box<dyn Error>> {
-    if options.explain && let Some(live) = lives.first() {
-        writeln!(out, "\n{}\n{}", live.watched.title, live.subscription.explain())?;
+    if options.explain
+        && let Some(live) = lives.first()
+    {
+        write!(out, "\n{}\n{}", live.watched.title, live.subscription.explain())?;
     }
     if !options.quiet {
         writeln!(out)?;
     }
     let patches: usize = lives.iter().map(|live| live.patches).sum();
-    let per_event = totals.time / u32::try_from(options.steps.max(1))?;
+    let average = totals.time / u32::try_from(options.steps.max(1))?;
     let usage = db.memory_usage()?;
     let source: usize = usage.source.iter().map(|(_, bytes)| bytes).sum();
     writeln!(
         out,
-        "{} transactions, {} rows written, {patches} patches in {} live queries",
+        "{} transactions, {} rows written, {patches} patches in {} live queries:",
         options.steps,
         totals.rows,
         lives.len()
     )?;
     for live in lives {
-        writeln!(out, "  {:>4} patches  {}", live.patches, live.watched.title)?;
+        writeln!(out, "{:>6}  {}", live.patches, live.watched.title)?;
     }
-    writeln!(
-        out,
-        "{per_event:.1?} per event on average, {:.1?} at most (its own queries included)",
-        totals.time_max
-    )?;
+    writeln!(out, "{average:.1?} per transaction on average, {:.1?} at most", totals.time_max)?;
     writeln!(
         out,
         "memory: {} KiB in tables and indexes, {} KiB in live queries ({} levels, {} partitions)",

@@ -71,10 +71,15 @@ pub(crate) fn result(
         })
         .collect();
     let line = |cells: &[&str]| {
-        let padded = cells.iter().zip(&widths).zip(&watched.columns).map(|((cell, width), column)| {
-            let (cell, width) = (*cell, *width);
-            if column.to_the_right { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
-        });
+        let padded =
+            cells.iter().zip(&widths).zip(&watched.columns).map(|((cell, width), column)| {
+                let (cell, width) = (*cell, *width);
+                if column.to_the_right {
+                    format!("{cell:>width$}")
+                } else {
+                    format!("{cell:<width$}")
+                }
+            });
         format!("  {}", padded.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
     };
     let headers: Vec<&str> = watched.columns.iter().map(|column| column.header).collect();

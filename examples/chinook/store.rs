@@ -8,8 +8,17 @@ use penstock::{Database, RowInput, Schema, SchemaError, Table};
 
 /// The tables, in an order in which each comes after those that it refers to.
 const TABLES: [&str; 11] = [
-    "artist", "album", "genre", "mediaType", "track", "playlist", "playlistTrack", "employee",
-    "customer", "invoice", "invoiceLine",
+    "artist",
+    "album",
+    "genre",
+    "mediaType",
+    "track",
+    "playlist",
+    "playlistTrack",
+    "employee",
+    "customer",
+    "invoice",
+    "invoiceLine",
 ];
 
 /// The schema. Relationships are declared here once; queries refer to them by name.
@@ -88,8 +97,17 @@ fn schema() -> Result<Schema, SchemaError> {
         Table::new(name).column(&key, Integer).nullable("name", Text).primary_key([key])
     });
     Schema::new([
-        artist, album, genre, media_type, track, playlist, playlist_track, employee, customer,
-        invoice, invoice_line,
+        artist,
+        album,
+        genre,
+        media_type,
+        track,
+        playlist,
+        playlist_track,
+        employee,
+        customer,
+        invoice,
+        invoice_line,
     ])
 }
 

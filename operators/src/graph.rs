@@ -257,7 +257,9 @@ impl Graph {
                     scan: prepare(source, partition, &order)?,
                     partition: partition.clone(),
                     correlated: *correlated,
-                    gate_columns: correlated_by.collect::<ColumnSet>().union(filter.gated_columns()),
+                    gate_columns: correlated_by
+                        .collect::<ColumnSet>()
+                        .union(filter.gated_columns()),
                     filter,
                     reads: reads(plan),
                 })

@@ -408,7 +408,9 @@ impl<'g> PatchBuilder<'g> {
             let held = level.partition(before.partition);
             // A partition made in this transaction was not there before it.
             let rows = if held.batch.fresh { Vec::new() } else { held.window.visible_before() };
-            gone.extend(rows.into_iter().map(|(key, row)| (self.identity(level, &row), (key, row))));
+            gone.extend(
+                rows.into_iter().map(|(key, row)| (self.identity(level, &row), (key, row))),
+            );
         }
         if let Some(after) = after {
             let level = graph.level(after.level);

@@ -102,9 +102,8 @@ impl Live {
         assert!(patches.len() <= 1, "{} patches for one transaction", patches.len());
         for patch in &patches {
             let empty = patch.changes().is_empty();
-            let empty_rows = patch.rows().is_none_or(|rows| {
-                rows.puts.is_empty() && rows.deletes.is_empty()
-            });
+            let empty_rows =
+                patch.rows().is_none_or(|rows| rows.puts.is_empty() && rows.deletes.is_empty());
             assert!(!(empty && empty_rows), "a patch that changes nothing");
             self.copy.apply(patch);
             if let Some(rows) = &mut self.rows {
@@ -115,8 +114,7 @@ impl Live {
                 for gone in &changes.deletes {
                     assert!(rows.contains(gone), "{gone:?} leaves but was not there");
                 }
-                let touched: Vec<&RowView> =
-                    changes.puts.iter().chain(&changes.deletes).collect();
+                let touched: Vec<&RowView> = changes.puts.iter().chain(&changes.deletes).collect();
                 rows.retain(|row| !touched.iter().any(|touched| same(row, touched)));
                 rows.extend(changes.puts);
             }
@@ -141,4 +139,38 @@ fn sorted(rows: &[RowView]) -> Vec<String> {
     let mut rows: Vec<String> = rows.iter().map(|row| format!("{row:?}")).collect();
     rows.sort();
     rows
+}
+
+/// The checks themselves: what is wrong must not pass.
+mod canaries {
+    use super::check;
+    use crate::values::N;
+    use penstock::Query;
+
+    fn first_two(lines: &str) {
+        check(N, [Query::table("n").limit(2)], lines);
+    }
+
+    #[test]
+    fn what_is_right_passes() {
+        first_two("=> 1 2 \n -n(1) => 2 3 {-1 +3}");
+    }
+
+    #[test]
+    #[should_panic(expected = "at the start of")]
+    fn a_wrong_start_fails() {
+        first_two("=> 1 2 3 \n -n(1) => 2 3 {-1 +3}");
+    }
+
+    #[test]
+    #[should_panic(expected = "after -n(1)")]
+    fn a_wrong_result_fails() {
+        first_two("=> 1 2 \n -n(1) => 3 2 {-1 +3}");
+    }
+
+    #[test]
+    #[should_panic(expected = "after -n(1)")]
+    fn a_wrong_change_fails() {
+        first_two("=> 1 2 \n -n(1) => 2 3 {-1 ~2 +3}");
+    }
 }

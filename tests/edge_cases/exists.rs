@@ -53,7 +53,8 @@ fn case_32_exists() {
 
 #[test]
 fn case_33_not_exists() {
-    let condition = ast::not_exists(("id", "pid"), ast::table("c", json!({"where": simple("t", "=", "x")})));
+    let condition =
+        ast::not_exists(("id", "pid"), ast::table("c", json!({"where": simple("t", "=", "x")})));
     check(
         PC,
         parents(condition, not_exists(children("x"))),
@@ -185,7 +186,8 @@ fn case_39_a_relationship_with_the_same_table() {
 
 #[test]
 fn case_40_limits_in_exists_mean_nothing_except_zero() {
-    let body = |limit: u64| ast::table("c", json!({"where": simple("t", "=", "x"), "limit": limit}));
+    let body =
+        |limit: u64| ast::table("c", json!({"where": simple("t", "=", "x"), "limit": limit}));
     let exists = |limit| {
         ast::with_hints(&ast::table("p", json!({"where": ast::exists(("id", "pid"), body(limit))})))
     };

@@ -183,8 +183,7 @@ fn case_30_two_rows_where_one_was_declared_is_an_error_the_subscriber_sees() {
 #[test]
 fn case_31_the_last_of_two_relationships_of_one_name_wins() {
     let children = |column| Related::many("c").on("id", column);
-    let fluent =
-        Query::table("p").related("cs", children("id")).related("cs", children("pid"));
+    let fluent = Query::table("p").related("cs", children("id")).related("cs", children("pid"));
     let related = |column: &str| {
         json!({
             "correlation": {"parentField": ["id"], "childField": [column]},

@@ -15,7 +15,7 @@ fn case_45_a_row_that_is_needed_twice_stays_in_the_row_set() {
     let query = Query::table("p").filter(or([col("n").eq("a"), by_child]));
     let fixture = Fixture::new(tables);
     let mut live = Live::new(&fixture.db, &query.related("cs", children()), true);
-    let mut row_set = |live: &mut Live| {
+    let row_set = |live: &mut Live| {
         let rows = live.subscription.row_set().expect("not in a transaction");
         let names = rows.iter().map(|row| format!("{} {}", row.table().name(), row.describe_key()));
         names.collect::<Vec<_>>().join(", ")
@@ -23,9 +23,10 @@ fn case_45_a_row_that_is_needed_twice_stays_in_the_row_set() {
     let all = "p id = 1, c id = 10, c id = 11";
     assert_eq!(row_set(&mut live), all);
 
-    for (write, expected, puts) in
-        [("~p(1) n=b", "~1", "p { id: 1, n: \"b\" }"), ("~c(10) t=y", "1.cs~10", "c { id: 10, pid: 1, t: \"y\" }")]
-    {
+    for (write, expected, puts) in [
+        ("~p(1) n=b", "~1", "p { id: 1, n: \"b\" }"),
+        ("~c(10) t=y", "1.cs~10", "c { id: 10, pid: 1, t: \"y\" }"),
+    ] {
         fixture.write(write);
         let (_, patches) = live.follow();
         assert_eq!(changes(&patches), expected);

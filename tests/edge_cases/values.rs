@@ -99,7 +99,11 @@ fn check_like(pattern: &str, ignore_case: bool, texts: &[(&str, bool)]) {
 fn case_06_like_covers_the_whole_text_and_newlines() {
     check_like("a%b", false, &[("a\nb", true), ("z\nab", false), ("ab", true), ("abc", false)]);
     check_like("foo_", false, &[("fooa\nbar", false), ("fooa", true), ("foo\n", true)]);
-    check_like(r"foo\%", false, &[("foo%", true), ("foo", false), ("fooa", false), (r"foo\", false)]);
+    check_like(
+        r"foo\%",
+        false,
+        &[("foo%", true), ("foo", false), ("fooa", false), (r"foo\", false)],
+    );
     check_like("_", false, &[("😀", true), ("", false)]);
     for (column, pattern) in [("x", r"foo\"), ("id", "1%")] {
         let query = Query::table("t").filter(col(column).like(pattern));
@@ -144,9 +148,8 @@ fn case_08_types_do_not_mix() {
 fn case_09_a_null_literal_matches_nothing_except_by_is() {
     let tables = "t(id num, x text?) = (1,∅)(2,y)";
     let query = |op, value| ast::query(&ast::table("t", json!({"where": simple("x", op, value)})));
-    let operators = [
-        "=", "!=", "<", ">", "<=", ">=", "LIKE", "NOT LIKE", "ILIKE", "NOT ILIKE", "IN", "NOT IN",
-    ];
+    let operators =
+        ["=", "!=", "<", ">", "<=", ">=", "LIKE", "NOT LIKE", "ILIKE", "NOT ILIKE", "IN", "NOT IN"];
     for op in operators {
         check(tables, [query(op, json!(null))], "=> \n +t(3,∅); +t(4,z); -t(2) => {}");
     }
