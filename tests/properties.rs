@@ -10,6 +10,7 @@
 mod support;
 
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, FileFailurePersistence, TestError, TestRunner};
 use support::case::{Case, Step};
 use support::harness::{Options, run};
@@ -23,7 +24,7 @@ fn tape(shortest: usize, longest: usize) -> impl Strategy<Value = Vec<u8>> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        8 => prop::collection::vec(tape(6, 14), 1..=6).prop_map(Step::Transaction),
+        8 => prop::collection::vec(tape(6, 14), 1..=5).prop_map(Step::Transaction),
         1 => tape(0, 120).prop_map(Step::Subscribe),
         1 => any::<u8>().prop_map(Step::Unsubscribe),
         1 => tape(4, 20).prop_map(Step::Change),
@@ -32,9 +33,9 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Cases of a profile with up to so many subscriptions to begin with.
 fn cases(profile: u8, queries: usize) -> impl Strategy<Value = Case> {
-    let rows = prop::collection::vec(tape(4, 10), 0..=36);
+    let rows = prop::collection::vec(tape(4, 10), 0..=40);
     let queries = prop::collection::vec(tape(0, 140), 1..=queries);
-    let steps = prop::collection::vec(step(), 1..=8);
+    let steps = prop::collection::vec(step(), 1..=16);
     (tape(0, 40), rows, queries, steps).prop_map(move |(schema, rows, queries, steps)| Case {
         profile,
         schema,
@@ -110,6 +111,26 @@ fn the_same_case_gives_the_same_patches() {
         let (first, second) = (run(case, Options::default())?, run(case, Options::default())?);
         if first == second { Ok(()) } else { Err(format!("{first}\nand then\n{second}")) }
     });
+}
+
+/// The cases have something to check: changes of every kind, at the root and below, and row sets.
+#[test]
+fn the_cases_are_not_trivial() {
+    let mut runner = TestRunner::deterministic();
+    let mut log = String::new();
+    for profile in 0..5 {
+        for _ in 0..100 {
+            let case = cases(profile, 3).new_tree(&mut runner).expect("a case").current();
+            log.push_str(&run(&case, Options::default()).expect("a maintained case"));
+        }
+    }
+    let kinds =
+        ["Insert {", "Remove {", "Update {", "Move {", "Path([Step", "puts: [t", "deletes: [t"];
+    for (kind, least) in kinds.into_iter().zip([500, 500, 300, 50, 500, 200, 100]) {
+        let found = log.matches(kind).count();
+        assert!(found >= least, "{kind} occurs {found} times");
+    }
+    assert!(log.lines().count() >= 1000, "{} patches", log.lines().count());
 }
 
 /// The harness finds a mistake: here one in the evaluator that it compares with.

@@ -146,12 +146,14 @@ impl Comment {
     }
 }
 
-/// Draws issue and label again and again, skipping pairs already present.
+/// Draws issue and label again and again, skipping pairs already present; ends early only where
+/// there are no more pairs.
 fn draw_issue_labels(sizes: &Sizes) -> Vec<(u32, u32)> {
+    let count = sizes.issue_labels.min(sizes.issues.saturating_mul(sizes.labels)) as usize;
     let mut draws = Draws::new(5);
     let mut present = PairSet::new(sizes);
-    let mut pairs = Vec::with_capacity(sizes.issue_labels as usize);
-    while pairs.len() < sizes.issue_labels as usize {
+    let mut pairs = Vec::with_capacity(count);
+    while pairs.len() < count {
         let pair = (draws.below(sizes.issues), draws.below(sizes.labels));
         if present.flip(pair) {
             pairs.push(pair);

@@ -8,8 +8,20 @@
 pub mod alloc;
 pub mod baseline;
 pub mod check;
+pub mod command;
 pub mod cpu;
 pub mod data;
 pub mod report;
 pub mod tables;
 pub mod workloads;
+
+/// Settings under which a suite takes seconds: `quick!(Criterion)`.
+#[macro_export]
+macro_rules! quick {
+    ($criterion:ty) => {
+        <$criterion>::default()
+            .sample_size(20)
+            .warm_up_time(::std::time::Duration::from_millis(300))
+            .measurement_time(::std::time::Duration::from_millis(700))
+    };
+}

@@ -1,17 +1,15 @@
 //! The generated data as tables of a database, and the change streams as encoded changes.
 
 use penstock::operators::delta::Batch;
-use penstock::operators::key::Key;
+use penstock::operators::key::{Direction, Key, KeyBuffer, encode};
 use penstock::operators::source::{
     ApplyError, At, Change, Cursor, ScanId, ScanShape, Source, SourceError, Visitor,
 };
-use penstock::{
-    ColumnType, Database, Error, MemorySource, Row, Schema, Table, TableId, ValueRef,
-};
+use penstock::{ColumnType, Database, Error, MemorySource, Row, Schema, Table, TableId, ValueRef};
 
 use crate::data::{
-    Comment, Data, Issue, IssueEdit, LabelToggle, added_comment_id, comment_id, issue_id,
-    label_id, label_name, user_id,
+    Comment, Data, Issue, IssueEdit, LabelToggle, added_comment_id, comment_id, issue_id, label_id,
+    label_name, user_id,
 };
 
 /// The five tables.
@@ -69,7 +67,8 @@ fn label_row(label: u32) -> Row {
     Row::from_refs(&[ValueRef::Text(&id), ValueRef::Text(&name)])
 }
 
-fn issue_row(number: u32, issue: &Issue) -> Row {
+/// A row of `issue`.
+pub fn issue_row(number: u32, issue: &Issue) -> Row {
     Row::from_refs(&[
         ValueRef::Text(&issue_id(number)),
         ValueRef::Text(&issue.title),
@@ -93,6 +92,13 @@ fn comment_row(id: &str, comment: &Comment) -> Row {
 
 fn issue_label_row((issue, label): (u32, u32)) -> Row {
     Row::from_refs(&[ValueRef::Text(&issue_id(issue)), ValueRef::Text(&label_id(label))])
+}
+
+/// A boolean as it stands in a key.
+pub fn encoded(value: bool) -> Key {
+    let mut buffer = KeyBuffer::new();
+    encode(&mut buffer, ValueRef::Bool(value), Direction::Asc);
+    Key::from_slice(&buffer)
 }
 
 /// A source filled with the data; packs the rows as it goes.

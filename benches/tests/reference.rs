@@ -20,8 +20,7 @@ struct State {
 impl State {
     fn new() -> State {
         let data = Data::generate(Sizes::scaled(1));
-        let (issues, labels) =
-            (data.issues.clone(), data.issue_labels.iter().copied().collect());
+        let (issues, labels) = (data.issues.clone(), data.issue_labels.iter().copied().collect());
         State { data, issues, labels, added: Vec::new() }
     }
 
@@ -65,9 +64,7 @@ impl State {
 
     /// `priority = 0 OR ownerId = u0007 OR EXISTS(label-07)`.
     fn any_of_three(&self) -> Vec<u32> {
-        self.issues(100, |i, issue| {
-            issue.priority == 0 || issue.owner == 7 || self.has_label_7(i)
-        })
+        self.issues(100, |i, issue| issue.priority == 0 || issue.owner == 7 || self.has_label_7(i))
     }
 
     /// The comments of each issue as (created, id), unordered.

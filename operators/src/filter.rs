@@ -49,6 +49,18 @@ impl Filter {
         self.gated.as_ref().map_or(ColumnSet::EMPTY, columns)
     }
 
+    /// The first gate that must be open for any row to pass: an EXISTS that the condition requires.
+    pub(crate) fn required_gate(&self) -> Option<usize> {
+        let open = |condition: &Condition| match condition {
+            Condition::Gate { gate, negated: false } => Some(*gate),
+            _ => None,
+        };
+        match self.gated.as_ref()? {
+            Condition::All(conditions) => conditions.iter().find_map(open),
+            single => open(single),
+        }
+    }
+
     /// The columns that the condition's row tests read.
     pub(crate) fn columns(&self) -> ColumnSet {
         self.columns

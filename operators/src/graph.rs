@@ -14,7 +14,6 @@ use std::sync::Arc;
 use crate::delta::ColumnSet;
 use crate::filter::Filter;
 use crate::holders::Holder;
-use crate::key::Direction;
 use crate::level::{
     FixedMap, Level, LevelEdge, LevelId, LevelInput, PartitionId, ScanInput, Slot,
     distinct_columns, fixed_hasher, reads,
@@ -226,35 +225,45 @@ impl Graph {
         scans: &mut Vec<crate::source::ScanId>,
         children: &mut Vec<LevelId>,
     ) -> Result<Level, SourceError> {
-        let order = plan.order.columns().to_vec();
-        let mut prepare =
-            |source: &mut dyn Source, columns: &[usize], order: &[(usize, Direction)]| {
-                let shape = ScanShape {
-                    table: plan.table,
-                    equal: distinct_columns(columns),
-                    order: order.to_vec(),
-                };
-                let scan = source.prepare(&shape)?;
-                scans.push(scan);
-                Ok::<_, SourceError>(scan)
+        let mut prepare = |source: &mut dyn Source, plan: &LevelPlan, columns: &[usize]| {
+            let shape = ScanShape {
+                table: plan.table,
+                equal: distinct_columns(columns),
+                order: plan.order.columns().to_vec(),
             };
+            let scan = source.prepare(&shape)?;
+            scans.push(scan);
+            Ok::<_, SourceError>(scan)
+        };
         let mut edges = Vec::new();
         let mut edge = |graph: &mut Graph, source: &mut dyn Source, edge: &Edge| {
             let child = graph.intern(source, &edge.child)?;
             children.push(child);
-            Ok::<_, SourceError>(LevelEdge { columns: edge.columns.clone(), child, parents: None })
+            Ok::<_, SourceError>(LevelEdge {
+                columns: edge.columns.clone(),
+                child,
+                parents: None,
+                body: None,
+            })
         };
         let input = match &plan.input {
             Input::Scan { partition, correlated, condition, gates } => {
-                for gate in gates {
+                let filter = Filter::new(condition);
+                let driver = filter.required_gate();
+                for (slot, gate) in gates.iter().enumerate() {
                     let mut made = edge(self, source, gate)?;
-                    made.parents = Some(prepare(source, &gate.columns, &order)?);
+                    made.parents = Some(prepare(source, plan, &gate.columns)?);
+                    if driver == Some(slot)
+                        && let Some(constants) = drivable_by_constants(&gate.child)
+                    {
+                        made.body = Some(prepare(source, &gate.child, constants)?);
+                    }
                     edges.push(made);
                 }
-                let filter = Filter::new(condition);
                 let correlated_by = gates.iter().flat_map(|gate| gate.columns.clone());
                 LevelInput::Scan(ScanInput {
-                    scan: prepare(source, partition, &order)?,
+                    scan: prepare(source, plan, partition)?,
+                    driver: driver.map(|slot| slot as Slot),
                     partition: partition.clone(),
                     correlated: *correlated,
                     gate_columns: correlated_by
@@ -316,7 +325,7 @@ impl Graph {
             source.release(scan.scan);
         }
         for (slot, edge) in level.edges.iter().enumerate() {
-            edge.parents.into_iter().for_each(|scan| source.release(scan));
+            edge.parents.into_iter().chain(edge.body).for_each(|scan| source.release(scan));
             let is_gate = level.is_gate(slot as Slot);
             let child = self.level_mut(edge.child);
             child.parents.retain(|parent| *parent != (id, slot as Slot));
@@ -351,5 +360,17 @@ impl Graph {
         }
         self.sweep.extend(self.fresh.iter().copied());
         self.end_transaction();
+    }
+}
+
+/// The lifted columns of an EXISTS body that has no EXISTS of its own to be driven by.
+fn drivable_by_constants(body: &LevelPlan) -> Option<&[usize]> {
+    match &body.input {
+        Input::Scan { partition, correlated, condition, .. }
+            if Filter::new(condition).required_gate().is_none() =>
+        {
+            Some(&partition[*correlated..])
+        }
+        _ => None,
     }
 }

@@ -8,7 +8,6 @@
 //! Cost: one look-up per edge for a row that enters or leaves. State: one holder per edge and row,
 //! in the child.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
@@ -16,13 +15,10 @@ use smallvec::SmallVec;
 use crate::graph::{Graph, LinkStep};
 use crate::holders::Holder;
 use crate::key::{Key, KeyBuffer};
-use crate::level::{
-    FAR, Level, LevelId, LevelInput, NEAR, PartitionId, ScanInput, Slot, child_route,
-    distinct_values,
-};
+use crate::level::{FAR, Level, LevelId, LevelInput, NEAR, PartitionId, Slot, child_route};
 use crate::plan::Binding;
 use crate::row::Row;
-use crate::source::{At, Cursor, Source, SourceError};
+use crate::source::{Source, SourceError};
 use crate::take::{Edge, RowChange, Window};
 
 impl Graph {
@@ -81,80 +77,6 @@ impl Graph {
         self.note_violation(id, level, partition);
         level.stats.hydrate_nanos += (self.clock)() - started;
         Ok(partition)
-    }
-
-    /// Reads matching rows in order into a window, from `edge` (exclusive) or the start cursor on,
-    /// until it is full. Returns whether the source has no more.
-    pub(crate) fn fill(
-        &self,
-        source: &dyn Source,
-        level: &mut Level,
-        route: &[u8],
-        binding: &Binding,
-        window: &mut Window,
-        edge: Option<&Key>,
-    ) -> Result<bool, SourceError> {
-        let extent = &binding.extent;
-        if extent.limit == Some(0) {
-            return Ok(true);
-        }
-        let LevelInput::Scan(scan) = &level.input else { return Ok(true) };
-        let Some(equal) = distinct_values(&scan.partition, route) else { return Ok(true) };
-        let refill = edge.is_some();
-        let start = extent.start.as_ref();
-        let from = match (edge, start) {
-            (Some(edge), Some(start)) if !start.admits(edge) => {
-                Some(Cursor { key: &start.key, inclusive: !start.exclusive })
-            }
-            (Some(edge), _) => Some(Cursor { key: edge, inclusive: false }),
-            (None, Some(start)) => Some(Cursor { key: &start.key, inclusive: !start.exclusive }),
-            (None, None) => None,
-        };
-        let mut read = 0;
-        let mut failed = None;
-        let mut exhausted = true;
-        let mut probes = 0;
-        source.scan(At::After, scan.scan, &equal, from, false, &mut |row| {
-            read += 1;
-            match self.passes(source, level, scan, binding, row, &mut probes) {
-                Ok(false) => ControlFlow::Continue(()),
-                Ok(true) => {
-                    let key = level.order.key(row);
-                    if refill {
-                        window.insert(key, row.clone());
-                        exhausted = extent.capacity().is_none_or(|c| window.rows().len() < c);
-                    } else {
-                        exhausted = !window.fill(extent, key, row.clone());
-                    }
-                    if exhausted { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-                }
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        let stats = &mut level.stats;
-        stats.probes += probes;
-        *(if refill { &mut stats.refill_rows_in } else { &mut stats.hydrate_rows_in }) += read;
-        failed.map_or(Ok(exhausted), Err)
-    }
-
-    /// Whether a row passes its level's condition, on the data after the transaction.
-    #[inline]
-    pub(crate) fn passes(
-        &self,
-        source: &dyn Source,
-        level: &Level,
-        scan: &ScanInput,
-        binding: &Binding,
-        row: &Row,
-        probes: &mut u64,
-    ) -> Result<bool, SourceError> {
-        if !scan.filter.row_passes(row) {
-            return Ok(false);
-        }
-        self.gates_pass(source, level, scan, binding, row, probes)
     }
 
     /// Takes hold of the child partitions of a row that entered a window.

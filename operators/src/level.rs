@@ -57,6 +57,8 @@ pub(crate) struct LevelEdge {
     pub(crate) child: LevelId,
     /// For a gate: reads this level's table by `columns`, in this level's order.
     pub(crate) parents: Option<ScanId>,
+    /// For the gate that drives its level: reads the child's table by the child's constants.
+    pub(crate) body: Option<ScanId>,
 }
 
 /// What a level's rows come from.
@@ -73,6 +75,8 @@ pub(crate) struct ScanInput {
     pub(crate) correlated: usize,
     pub(crate) filter: Filter,
     pub(crate) scan: ScanId,
+    /// A gate that must be open for any row of the level, from which the rows can be found.
+    pub(crate) driver: Option<Slot>,
     /// Columns whose values decide where a row belongs. A change elsewhere only changes content.
     pub(crate) reads: ColumnSet,
     /// The columns that decide whether a row that passes the row part of the filter passes the

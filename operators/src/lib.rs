@@ -16,6 +16,7 @@
 //! |---|---|---|
 //! | filter | `filter` | tests rows, gates last |
 //! | exists | `exists` | gates: EXISTS and NOT EXISTS, and the candidates of a flip |
+//! | fill | `fill`, `drive` | reads windows from the source, in order or from an EXISTS |
 //! | join | `join` | rows hold the partitions of their related rows |
 //! | distinct | `distinct` | the far side of a junction |
 //! | order_by | `order_by` | rows under order-preserving keys |
@@ -69,8 +70,10 @@
 pub mod advance;
 pub mod delta;
 mod distinct;
+mod drive;
 mod exists;
 pub mod explain;
+mod fill;
 mod filter;
 pub mod graph;
 mod holders;

@@ -116,14 +116,14 @@ fn case_21_a_limit_in_a_relationship_is_per_parent() {
 }
 
 /// Three of many parents have children and then lose them, and nothing can take their places.
-/// With room left that is known at once. A full window does not know what follows it and reads on
-/// from its bound, but only once: from then on it knows.
+/// With room left that is known at once. A full window does not know what follows it: it reads on
+/// from its bound for a stretch, then finds from the children that there is nothing, and knows.
 #[test]
 fn case_22_a_limit_that_can_no_longer_be_filled() {
-    const PARENTS: u64 = 2000;
+    const PARENTS: u64 = 6000;
     let rows: Vec<String> = (1..=PARENTS).map(|id| format!("({id})")).collect();
     let tables = format!("p(id num) = {}\nc(id num, pid num) = (10,1)(20,2)(30,3)", rows.concat());
-    for (limit, rows_beyond) in [(4, 0), (3, PARENTS - 3)] {
+    for (limit, rows_read) in [(4, 0..=0), (3, 1..=PARENTS / 4)] {
         let fixture = Fixture::new(&tables);
         let query = Query::table("p").filter(exists(Related::many("c").on("id", "pid")));
         let mut live = Live::new(&fixture.db, &query.limit(limit), false);
@@ -142,7 +142,8 @@ fn case_22_a_limit_that_can_no_longer_be_filled() {
             first.get_or_insert_with(|| stats(&live));
         }
         let (first, end) = (first.unwrap_or(start), stats(&live));
-        assert_eq!(first.refill_rows_in - start.refill_rows_in, rows_beyond);
+        let read = first.refill_rows_in - start.refill_rows_in;
+        assert!(rows_read.contains(&read), "{read} rows were read");
         assert_eq!(end.refill_rows_in, first.refill_rows_in);
         let looked_at = end.probes + end.candidates - first.probes - first.candidates;
         assert!(looked_at < 20, "{looked_at} rows were looked at for seven that came or left");

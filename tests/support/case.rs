@@ -50,7 +50,14 @@ impl Bytes for &[u8] {
 }
 
 /// How many rows, queries and steps a case read from bytes has at most.
-const PARTS_MAX: usize = 40;
+const PARTS_MAX: usize = 60;
+/// How many writes a transaction has at most.
+const WRITES_MAX: u8 = 8;
+/// How long the tapes are at most, by what they are for.
+const SCHEMA_TAPE_MAX: u8 = 63;
+const ROW_TAPE_MAX: u8 = 15;
+const QUERY_TAPE_MAX: u8 = 254;
+const CHANGE_TAPE_MAX: u8 = 31;
 
 impl Case {
     /// Reads a case: a profile, then parts, each with a kind, a length and a tape.
@@ -59,15 +66,15 @@ impl Case {
         for _ in 0..PARTS_MAX {
             let Some(kind) = bytes.byte() else { break };
             match kind % 8 {
-                0 => case.schema = tape(bytes),
-                1 | 2 => case.rows.push(tape(bytes)),
-                3 => case.queries.push(tape(bytes)),
-                4 => case.steps.push(Step::Subscribe(tape(bytes))),
+                0 => case.schema = tape(bytes, SCHEMA_TAPE_MAX),
+                1 | 2 => case.rows.push(tape(bytes, ROW_TAPE_MAX)),
+                3 => case.queries.push(tape(bytes, QUERY_TAPE_MAX)),
+                4 => case.steps.push(Step::Subscribe(tape(bytes, QUERY_TAPE_MAX))),
                 5 => case.steps.push(Step::Unsubscribe(bytes.byte().unwrap_or(0))),
-                6 => case.steps.push(Step::Change(tape(bytes))),
+                6 => case.steps.push(Step::Change(tape(bytes, CHANGE_TAPE_MAX))),
                 _ => {
-                    let writes = bytes.byte().unwrap_or(0) % 9;
-                    let writes = (0..writes).map(|_| tape(bytes)).collect();
+                    let writes = bytes.byte().unwrap_or(0) % (WRITES_MAX + 1);
+                    let writes = (0..writes).map(|_| tape(bytes, ROW_TAPE_MAX)).collect();
                     case.steps.push(Step::Transaction(writes));
                 }
             }
@@ -78,18 +85,18 @@ impl Case {
     /// The bytes from which [`Case::read`] reads this case, but for parts beyond its bound.
     pub(crate) fn write(&self) -> Vec<u8> {
         let mut bytes = vec![self.profile];
-        append(&mut bytes, 0, &self.schema);
-        self.rows.iter().for_each(|row| append(&mut bytes, 1, row));
-        self.queries.iter().for_each(|query| append(&mut bytes, 3, query));
+        part(&mut bytes, 0, &self.schema, SCHEMA_TAPE_MAX);
+        self.rows.iter().for_each(|row| part(&mut bytes, 1, row, ROW_TAPE_MAX));
+        self.queries.iter().for_each(|query| part(&mut bytes, 3, query, QUERY_TAPE_MAX));
         for step in &self.steps {
             match step {
-                Step::Subscribe(tape) => append(&mut bytes, 4, tape),
+                Step::Subscribe(tape) => part(&mut bytes, 4, tape, QUERY_TAPE_MAX),
+                Step::Change(tape) => part(&mut bytes, 6, tape, CHANGE_TAPE_MAX),
                 Step::Unsubscribe(which) => bytes.extend([5, *which]),
-                Step::Change(tape) => append(&mut bytes, 6, tape),
                 Step::Transaction(writes) => {
-                    bytes.extend([7, writes.len().min(8) as u8]);
-                    for tape in writes.iter().take(8) {
-                        append_tape(&mut bytes, tape);
+                    bytes.extend([7, writes.len().min(WRITES_MAX.into()) as u8]);
+                    for tape in writes.iter().take(WRITES_MAX.into()) {
+                        append(&mut bytes, tape, ROW_TAPE_MAX);
                     }
                 }
             }
@@ -183,18 +190,18 @@ pub(crate) fn writes(
 }
 
 /// A length and as many bytes.
-fn tape(bytes: &mut impl Bytes) -> Vec<u8> {
-    let length = usize::from(bytes.byte().unwrap_or(0));
+fn tape(bytes: &mut impl Bytes, longest: u8) -> Vec<u8> {
+    let length = usize::from(bytes.byte().unwrap_or(0)) % (usize::from(longest) + 1);
     bytes.take(length)
 }
 
-fn append(bytes: &mut Vec<u8>, kind: u8, tape: &[u8]) {
+fn part(bytes: &mut Vec<u8>, kind: u8, tape: &[u8], longest: u8) {
     bytes.push(kind);
-    append_tape(bytes, tape);
+    append(bytes, tape, longest);
 }
 
-fn append_tape(bytes: &mut Vec<u8>, tape: &[u8]) {
-    let tape = &tape[..tape.len().min(255)];
+fn append(bytes: &mut Vec<u8>, tape: &[u8], longest: u8) {
+    let tape = &tape[..tape.len().min(longest.into())];
     bytes.push(tape.len() as u8);
     bytes.extend_from_slice(tape);
 }

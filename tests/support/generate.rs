@@ -76,7 +76,7 @@ pub(crate) fn value(tape: &mut Tape<'_>, kind: ColumnType, nullable: bool) -> Va
     match kind {
         ColumnType::Boolean => Value::Bool(tape.below(2) == 1),
         ColumnType::Integer => {
-            Value::Int(*tape.pick(&[0, 1, 2, 3, 4, 0, 1, 2, 3, -1, LARGE, i64::MAX]))
+            Value::Int(*tape.pick(&[0, 1, 2, 3, 0, 1, 2, 0, 1, 2, -1, LARGE, i64::MAX]))
         }
         ColumnType::Real => {
             let reals = [0.0, 1.0, 0.5, -0.0, 2.0, -1.5, LARGE as f64, f64::INFINITY];
@@ -139,7 +139,7 @@ impl Generator<'_> {
         let mut body = Body::default();
         let Profile { filter, related, order, .. } = self.profile;
         if tape.chance(filter) {
-            let conditions = 1 + tape.below(2);
+            let conditions = if tape.chance(25) { 2 } else { 1 };
             body.filters = (0..conditions).map(|_| self.condition(tape, table, 0, depth)).collect();
         }
         if tape.chance(order) {
@@ -258,16 +258,16 @@ impl Generator<'_> {
     fn condition(&self, tape: &mut Tape<'_>, table: usize, nesting: usize, depth: usize) -> Cond {
         if depth < DEPTH_MAX && tape.chance(self.profile.exists) {
             let sub = Box::new(self.sub(tape, table, depth + 1, true));
-            return Cond::Exists { sub, negated: tape.chance(35) };
+            return Cond::Exists { sub, negated: tape.chance(30) };
         }
-        if nesting < 3 && tape.chance(35) {
+        if nesting < 3 && tape.chance(40) {
             // Sometimes none at all.
             let parts = *tape.pick(&[2, 2, 2, 3, 1, 0]);
             let parts = (0..parts).map(|_| self.condition(tape, table, nesting + 1, depth));
             let parts: Vec<Cond> = parts.collect();
-            return match tape.below(3) {
-                0 => Cond::Or(parts),
-                1 => Cond::And(parts),
+            return match tape.below(8) {
+                0..=4 => Cond::Or(parts),
+                5 | 6 => Cond::And(parts),
                 _ if self.ast => Cond::Or(parts),
                 _ => Cond::Not(Box::new(Cond::And(parts))),
             };
@@ -312,7 +312,13 @@ impl Generator<'_> {
             return Cond::Compare { column, op, right: Right::Column(*tape.pick(&others)) };
         }
         let nullable = matches!(op, Is | IsNot) || tape.chance(5);
-        let value = self.literal(tape, kind, nullable);
+        let rows = &self.model.rows[table];
+        let value = match !rows.is_empty() && tape.chance(50) {
+            true => tape.pick(rows)[column].clone(),
+            false => self.literal(tape, kind, nullable),
+        };
+        let writable = (nullable || !value.is_null()) && (!self.ast || is_json_scalar(&value));
+        let value = if writable { value } else { self.literal(tape, kind, false) };
         Cond::Compare { column, op, right: Right::Value(value) }
     }
 

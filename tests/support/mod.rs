@@ -24,6 +24,7 @@ pub(crate) mod condition;
 pub(crate) mod evaluate;
 pub(crate) mod faults;
 pub(crate) mod flat;
+pub(crate) mod fuzz;
 
 pub(crate) mod generate;
 pub(crate) mod harness;

@@ -1,0 +1,108 @@
+//! Many live queries, of which few see a change; and many subscribers of one query.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use penstock::{Database, Error, Subscription};
+
+use super::live::{push, singly, take_changes};
+use super::queries;
+use crate::alloc::live_bytes;
+use crate::check::Check;
+use crate::cpu::CpuTimer;
+use crate::data::{Data, issue_edits};
+use crate::report::{BYTES, MICROS, Outcome};
+use crate::tables::{database, edit_changes};
+
+const EDITS: usize = 1_000;
+const COPIES: usize = 1_000;
+
+fn subscribe_owners(
+    db: &Database,
+    data: &Data,
+    queries: usize,
+) -> Result<Vec<Subscription>, Error> {
+    (0..data.sizes.users)
+        .cycle()
+        .take(queries)
+        .map(|owner| db.subscribe(queries::of_owner(owner)))
+        .collect()
+}
+
+/// W5 with `QUERIES` queries. A callback notes which subscriptions have something to read; those
+/// and no others are read after each transaction.
+pub(super) fn owners<const QUERIES: usize>(data: &Data) -> Result<Outcome, Error> {
+    let db = database(data)?;
+    let transactions = singly(edit_changes(data, &issue_edits(data, EDITS))?);
+    let mut outcome = Outcome::default();
+
+    let timer = CpuTimer::start();
+    let mut subscriptions = Vec::with_capacity(QUERIES);
+    for owner in (0..data.sizes.users).cycle().take(QUERIES) {
+        let subscription = db.subscribe(queries::of_owner(owner))?;
+        std::hint::black_box(subscription.rows());
+        subscriptions.push(subscription);
+    }
+    outcome.push("hydrate_per_query_cpu", timer.micros() / QUERIES as f64, MICROS);
+
+    let ready: Arc<Mutex<Vec<usize>>> = Arc::default();
+    for (number, subscription) in subscriptions.iter_mut().enumerate() {
+        let ready = Arc::clone(&ready);
+        subscription.on_change(move |_| {
+            ready.lock().unwrap_or_else(PoisonError::into_inner).push(number);
+        });
+    }
+    let mut patches = 0;
+    push(&db, transactions, &mut outcome, || {
+        for number in ready.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            patches += take_changes(&mut subscriptions[number]);
+        }
+    })?;
+    // Every edit moves its issue to the head of its owner's list.
+    let owners = data.sizes.users as usize;
+    if QUERIES >= owners && patches != EDITS * (QUERIES / owners) {
+        return Err(Error::abort(format!("{patches} patches arrived")));
+    }
+    db.verify()?;
+    let mut check = Check::default();
+    subscriptions.iter().for_each(|subscription| check.tree(&subscription.rows()));
+    outcome.check = Some(check);
+    Ok(outcome)
+}
+
+/// What the live queries of W5 hold, beyond tables and indexes.
+pub(super) fn owners_bytes<const QUERIES: usize>(data: &Data) -> Result<Outcome, Error> {
+    let db = database(data)?;
+    // Keeps the index that the queries share, so that it does not count as theirs.
+    let owner = data.sizes.users;
+    let _index = db.subscribe(queries::of_owner(owner))?;
+    let (measured, counted) = (live_bytes(), db.memory_usage()?.queries);
+    let subscriptions = subscribe_owners(&db, data, QUERIES)?;
+    let measured = (live_bytes() - measured) as f64;
+    let counted = db.memory_usage()?.queries.saturating_sub(counted) as f64;
+    let mut outcome = Outcome::default();
+    outcome.push("bytes_per_live_query", counted / subscriptions.len() as f64, BYTES);
+    outcome.push("bytes_per_live_query_measured", measured / subscriptions.len() as f64, BYTES);
+    Ok(outcome)
+}
+
+/// W6. Every subscriber is read after every transaction.
+pub(super) fn w6(data: &Data) -> Result<Outcome, Error> {
+    let db = database(data)?;
+    let mut subscriptions = (0..COPIES)
+        .map(|_| db.subscribe(queries::list()))
+        .collect::<Result<Vec<Subscription>, Error>>()?;
+    let transactions = singly(edit_changes(data, &issue_edits(data, EDITS))?);
+    let mut outcome = Outcome::default();
+    let mut patches = 0;
+    push(&db, transactions, &mut outcome, || {
+        patches += subscriptions.iter_mut().map(take_changes).sum::<usize>();
+    })?;
+    if patches == 0 || patches % COPIES != 0 {
+        return Err(Error::abort(format!("{patches} patches arrived for {COPIES} subscribers")));
+    }
+    db.verify()?;
+    let mut check = Check::default();
+    subscriptions.iter().for_each(|subscription| check.tree(&subscription.rows()));
+    outcome.check = Some(check);
+    Ok(outcome)
+}

@@ -1,0 +1,119 @@
+//! Loading, and what tables and views hold.
+
+use penstock::{Database, Error, MemorySource, RowInput, row};
+
+use super::queries;
+use crate::alloc::live_bytes;
+use crate::check::Check;
+use crate::cpu::CpuTimer;
+use crate::data::{Data, comment_id, issue_id, label_id, label_name, user_id};
+use crate::report::{BYTES, Outcome};
+use crate::tables::{database_with_lasting_indexes, load, schema, table};
+
+const MICROS_PER_ROW: &str = "µs/row";
+
+/// `load`.
+pub(super) fn load_time(data: &Data) -> Result<Outcome, Error> {
+    let rows = f64::from(data.sizes.rows());
+    let mut outcome = Outcome::default();
+
+    let timer = CpuTimer::start();
+    let source = load(data)?;
+    outcome.push("load_cpu", timer.micros() / rows, MICROS_PER_ROW);
+    expect_all(data, &source)?;
+    drop(source);
+
+    let db = Database::in_memory(schema()?)?;
+    let timer = CpuTimer::start();
+    let loaded = load_named(data, &db)?;
+    outcome.push("load_named_cpu", timer.micros() / rows, MICROS_PER_ROW);
+    if loaded != data.sizes.rows() as usize {
+        return Err(Error::abort(format!("{loaded} rows were loaded")));
+    }
+    Ok(outcome)
+}
+
+/// Loads the tables the way an application does; returns how many rows there were.
+fn load_named(data: &Data, db: &Database) -> Result<usize, Error> {
+    let sizes = &data.sizes;
+    let user = |i: u32| -> RowInput {
+        let role = if i.is_multiple_of(10) { "crew" } else { "user" };
+        row! { id: user_id(i), name: format!("User {i}"), role: role }
+    };
+    let issues = (0..).zip(&data.issues).map(|(i, issue)| {
+        row! {
+            id: issue_id(i), title: issue.title.as_str(), open: issue.open,
+            modified: issue.modified, created: issue.created, ownerId: user_id(issue.owner),
+            priority: issue.priority,
+        }
+    });
+    let comments = (0..).zip(&data.comments).map(|(i, comment)| {
+        row! {
+            id: comment_id(i), issueId: issue_id(comment.issue),
+            authorId: user_id(comment.author), created: comment.created,
+            body: comment.body.as_str(),
+        }
+    });
+    let labels = (0..sizes.labels).map(|i| row! { id: label_id(i), name: label_name(i) });
+    let pairs = data.issue_labels.iter();
+    let pairs =
+        pairs.map(|&(issue, label)| row! { issueId: issue_id(issue), labelId: label_id(label) });
+    Ok(db.load("user", (0..sizes.users).map(user))?
+        + db.load("label", labels)?
+        + db.load("issue", issues)?
+        + db.load("comment", comments)?
+        + db.load("issueLabel", pairs)?)
+}
+
+fn expect_all(data: &Data, source: &MemorySource) -> Result<(), Error> {
+    let schema = schema()?;
+    let mut rows = 0;
+    for name in ["user", "label", "issue", "comment", "issueLabel"] {
+        rows += source.row_count(table(&schema, name)?);
+    }
+    if rows == data.sizes.rows() as usize {
+        return Ok(());
+    }
+    Err(Error::abort(format!("the tables have {rows} rows")))
+}
+
+/// W7: bytes per source row and per view entry.
+pub(super) fn w7_bytes(data: &Data) -> Result<Outcome, Error> {
+    let rows = f64::from(data.sizes.rows());
+    let mut outcome = Outcome::default();
+
+    let before = live_bytes();
+    let db = database_with_lasting_indexes(data)?;
+    let measured = (live_bytes() - before) as f64;
+    outcome.push("bytes_per_source_row", source_bytes(&db)? / rows, BYTES);
+    outcome.push("bytes_per_source_row_measured", measured / rows, BYTES);
+
+    // Leaves the indexes behind, so that they do not count as the view's.
+    drop(db.subscribe(queries::with_comments())?);
+    outcome.push("bytes_per_source_row_indexed", source_bytes(&db)? / rows, BYTES);
+    outcome.push(
+        "bytes_per_source_row_indexed_measured",
+        (live_bytes() - before) as f64 / rows,
+        BYTES,
+    );
+
+    let before = live_bytes();
+    let subscription = db.subscribe(queries::with_comments())?;
+    let state = (live_bytes() - before) as f64;
+    let counted = db.memory_usage()?.queries as f64;
+    let before = live_bytes();
+    let tree = subscription.rows();
+    let copy = (live_bytes() - before) as f64;
+    let mut check = Check::default();
+    check.tree(&tree);
+    let entries = check.rows() as f64;
+    outcome.push("bytes_per_view_entry", counted / entries, BYTES);
+    outcome.push("bytes_per_view_entry_measured", state / entries, BYTES);
+    outcome.push("bytes_per_tree_entry_measured", copy / entries, BYTES);
+    outcome.check = Some(check);
+    Ok(outcome)
+}
+
+fn source_bytes(db: &Database) -> Result<f64, Error> {
+    Ok(db.memory_usage()?.source.iter().map(|(_, bytes)| *bytes as f64).sum())
+}

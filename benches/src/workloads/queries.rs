@@ -1,0 +1,61 @@
+//! The queries.
+
+use penstock::{Desc, Query, Related, col, exists, or};
+
+use crate::data::{label_name, user_id};
+
+/// Issues, the last modified first.
+fn issues() -> Query {
+    Query::table("issue").order_by("modified", Desc)
+}
+
+/// W1 without its limit: open issues.
+pub fn open() -> Query {
+    issues().filter(col("open").eq(true))
+}
+
+/// W1: the 100 open issues modified last.
+pub fn list() -> Query {
+    open().limit(100)
+}
+
+/// W2: W1 with owner, labels and the last 10 comments.
+pub fn tree() -> Query {
+    let labels = Related::many("issueLabel").on("id", "issueId").then("label").on("labelId", "id");
+    let comments = Related::many("comment").on("id", "issueId").order_by("created", Desc).limit(10);
+    list()
+        .related("owner", Related::one("user").on("ownerId", "id"))
+        .related("labels", labels)
+        .related("comments", comments)
+}
+
+/// Issues that have the label named `label-07`.
+fn labelled() -> Related {
+    Related::many("issueLabel")
+        .on("id", "issueId")
+        .then("label")
+        .on("labelId", "id")
+        .filter(col("name").eq(label_name(7)))
+}
+
+/// W3: the 100 issues with one label that were modified last.
+pub fn with_label() -> Query {
+    issues().filter(exists(labelled())).limit(100)
+}
+
+/// W5: the 50 issues of one owner that were modified last.
+pub fn of_owner(owner: u32) -> Query {
+    issues().filter(col("ownerId").eq(user_id(owner))).limit(50)
+}
+
+/// W7: open issues with all their comments.
+pub fn with_comments() -> Query {
+    open()
+        .related("comments", Related::many("comment").on("id", "issueId").order_by("created", Desc))
+}
+
+/// W8: the 100 issues for which one of three conditions holds that were modified last.
+pub fn any_of_three() -> Query {
+    let conditions = [col("priority").eq(0), col("ownerId").eq(user_id(7)), exists(labelled())];
+    issues().filter(or(conditions)).limit(100)
+}

@@ -1,0 +1,43 @@
+//! What the fuzz targets run. The bodies are those that `tests/fuzz_smoke.rs` runs on stable.
+//!
+//! `cargo +nightly fuzz run queries_and_batches fuzz/corpus fuzz/corpus-kept/queries_and_batches`
+//! (and the same for `ast_json`) fuzzes; an input that failed goes to `fuzz/corpus-kept/`.
+
+#[path = "../../tests/support/mod.rs"]
+mod support;
+
+use arbitrary::{Arbitrary, Unstructured};
+use support::case::{Bytes, Case};
+
+/// A schema, rows, queries and transactions. Its debug form tells them.
+#[derive(Clone, Debug)]
+pub struct Input(Case);
+
+struct Unread<'u, 'a>(&'u mut Unstructured<'a>);
+
+impl Bytes for Unread<'_, '_> {
+    fn byte(&mut self) -> Option<u8> {
+        if self.0.is_empty() { None } else { self.0.arbitrary().ok() }
+    }
+
+    fn take(&mut self, length: usize) -> Vec<u8> {
+        let length = length.min(self.0.len());
+        self.0.bytes(length).map(<[u8]>::to_vec).unwrap_or_default()
+    }
+}
+
+impl<'a> Arbitrary<'a> for Input {
+    fn arbitrary(unstructured: &mut Unstructured<'a>) -> arbitrary::Result<Input> {
+        Ok(Input(Case::read(&mut Unread(unstructured))))
+    }
+}
+
+/// Runs a case and compares it with the naive evaluator. Panics on a difference.
+pub fn queries_and_batches(input: &Input) {
+    support::fuzz::queries_and_batches(&input.0);
+}
+
+/// Takes any text for an AST, and keeps the query that it is. Panics where the result is wrong.
+pub fn ast_json(bytes: &[u8]) {
+    support::fuzz::ast_json(bytes);
+}
