@@ -20,7 +20,7 @@ use crate::level::{Level, LevelId, LevelInput, PartitionId, Slot};
 use crate::row_set::RowSetPatch;
 use crate::schema::Schema;
 use crate::source::{Source, SourceError};
-use crate::take::{Edge, Window};
+use crate::take::Edge;
 use crate::view::{ListPatch, PatchBuilder};
 use std::sync::Arc;
 
@@ -230,20 +230,21 @@ impl Graph {
             match level.input {
                 LevelInput::Junction => distinct::refill(level, partition),
                 LevelInput::Scan(_) => {
-                    let held = level.partition_mut(partition);
+                    let held = level.partition(partition);
                     let route = held.route.clone();
-                    let mut window = std::mem::replace(&mut held.window, Window::new());
-                    let edge = match window.edge() {
+                    let edge = match held.window.edge() {
                         Edge::At(edge) => Some(edge.clone()),
                         Edge::Open => None,
                     };
-                    let filled =
-                        self.fill(source, level, &route, &binding, &mut window, edge.as_ref());
-                    if let Ok(exhausted) = &filled {
-                        window.refilled(*exhausted);
+                    let capacity = binding.extent.capacity().unwrap_or(usize::MAX);
+                    let room = capacity - held.window.rows().len();
+                    let (rows, exhausted) =
+                        self.fill(source, level, &route, &binding, edge.as_ref(), room)?;
+                    let window = &mut level.partition_mut(partition).window;
+                    for (key, row) in rows {
+                        window.insert(key, row);
                     }
-                    level.partition_mut(partition).window = window;
-                    filled?;
+                    window.refilled(exhausted);
                 }
             }
         }

@@ -22,7 +22,7 @@ use crate::order_by::OrderedRows;
 use crate::plan::Binding;
 use crate::row::Row;
 use crate::source::{Source, SourceError};
-use crate::take::RowChange;
+use crate::take::{RowChange, Window};
 
 /// What a junction partition reaches.
 #[derive(Debug, Default)]
@@ -132,17 +132,18 @@ impl Graph {
         }
         let extent = &binding.extent;
         let held = level.partition_mut(partition);
+        let room = extent.capacity().unwrap_or(usize::MAX);
+        let admitted = all.iter().filter(|(key, _)| held.window.admits(extent, key));
+        let mut rows: Vec<(Key, Row)> = Vec::new();
         let mut exhausted = true;
-        for (key, row) in all.iter() {
-            if !held.window.admits(extent, key) {
-                continue;
-            }
-            if held.window.fill(extent, key.clone(), row.clone()) {
+        for (key, row) in admitted {
+            if rows.len() == room {
                 exhausted = false;
                 break;
             }
+            rows.push((key.clone(), row.clone()));
         }
-        held.window.filled(extent, exhausted);
+        held.window = Window::hydrated(extent, rows, exhausted);
         if reached.members.is_some() {
             reached.members = Some(all);
         }

@@ -16,7 +16,6 @@ use crate::level::{Level, LevelInput, ScanInput, distinct_values};
 use crate::plan::{Binding, Extent};
 use crate::row::Row;
 use crate::source::{At, Cursor, Source, SourceError};
-use crate::take::Window;
 
 /// How many rows are read in order before the other way is tried. Few in debug builds, so that
 /// tests over little data go both ways.
@@ -56,56 +55,43 @@ enum Stretch {
     Stopped,
 }
 
-/// A window that is being filled.
-struct Filling<'w> {
-    window: &'w mut Window,
-    extent: &'w Extent,
-    /// Whether the window has been filled before, so that what comes in is a change.
-    refill: bool,
+/// The rows of a window that is being filled, in order, and how many it may have.
+#[derive(Debug)]
+struct Filling {
+    rows: Vec<(Key, Row)>,
+    room: usize,
 }
 
-impl Filling<'_> {
-    /// Puts a row in; returns whether the window is full then.
+impl Filling {
+    /// Puts a row in; returns whether there is no room left then.
     fn put(&mut self, key: Key, row: &Row) -> bool {
-        if self.refill {
-            self.window.insert(key, row.clone());
-            self.extent.capacity().is_some_and(|capacity| self.window.rows().len() >= capacity)
-        } else {
-            self.window.fill(self.extent, key, row.clone())
-        }
+        self.rows.push((key, row.clone()));
+        self.rows.len() >= self.room
     }
 }
 
 impl Graph {
-    /// Reads matching rows into a window, from `edge` (exclusive) or the start cursor on, until it
-    /// is full. Returns whether the partition has no more.
+    /// Reads up to `room` matching rows of a partition, in order, from `edge` (exclusive) or the
+    /// start cursor on. Returns them and whether the partition has no more.
     pub(crate) fn fill(
         &self,
         source: &dyn Source,
         level: &mut Level,
         route: &[u8],
         binding: &Binding,
-        window: &mut Window,
         edge: Option<&Key>,
-    ) -> Result<bool, SourceError> {
-        let extent = &binding.extent;
-        let refill = edge.is_some();
+        room: usize,
+    ) -> Result<(Vec<(Key, Row)>, bool), SourceError> {
         let mut reads = Reads::default();
-        let mut filling = Filling { window, extent, refill };
-        let outcome = self.fill_from(
-            source,
-            level,
-            route,
-            binding,
-            &mut filling,
-            first_position(extent, edge),
-            &mut reads,
-        );
+        let mut filling = Filling { rows: Vec::new(), room };
+        let from = first_position(&binding.extent, edge);
+        let outcome = self.fill_from(source, level, route, binding, &mut filling, from, &mut reads);
         let stats = &mut level.stats;
         stats.probes += reads.probes;
+        let refill = edge.is_some();
         *(if refill { &mut stats.refill_rows_in } else { &mut stats.hydrate_rows_in }) +=
             reads.rows;
-        outcome
+        Ok((filling.rows, outcome?))
     }
 
     #[allow(clippy::too_many_arguments)] // `fill` with its counts apart, for the borrow of `level`.
@@ -115,12 +101,12 @@ impl Graph {
         level: &Level,
         route: &[u8],
         binding: &Binding,
-        filling: &mut Filling<'_>,
+        filling: &mut Filling,
         mut from: Option<Position>,
         reads: &mut Reads,
     ) -> Result<bool, SourceError> {
         let LevelInput::Scan(scan) = &level.input else { return Ok(true) };
-        if filling.extent.limit == Some(0) {
+        if filling.room == 0 {
             return Ok(true);
         }
         let Some(equal) = distinct_values(&scan.partition, route) else { return Ok(true) };

@@ -51,32 +51,38 @@ impl Graph {
         let started = (self.clock)();
         let partition = level.add(Key::from_slice(route), Arc::clone(binding));
         self.fresh.push(PartitionId { level: id, partition });
-        let filled = match &level.input {
+        match &level.input {
             LevelInput::Scan(_) => {
-                let mut window = Window::new();
-                let exhausted = self.fill(source, level, route, binding, &mut window, None)?;
-                window.filled(&binding.extent, exhausted);
-                level.partition_mut(partition).window = window;
-                Ok(())
+                let extent = &binding.extent;
+                let room = extent.capacity().unwrap_or(usize::MAX);
+                let (rows, exhausted) = self.fill(source, level, route, binding, None, room)?;
+                level.partition_mut(partition).window = Window::hydrated(extent, rows, exhausted);
             }
-            LevelInput::Junction => self.reach(source, id, level, partition),
-        };
-        filled?;
-        let rows: Vec<(Key, Row)> = level
-            .partition(partition)
-            .window
-            .rows()
-            .iter()
-            .map(|(key, row)| (key.clone(), row.clone()))
-            .collect();
-        level.stats.partitions_hydrated += 1;
-        level.stats.hydrate_rows_out += rows.len() as u64;
-        for (key, row) in &rows {
-            self.link(source, id, level, partition, key, row)?;
+            LevelInput::Junction => self.reach(source, id, level, partition)?,
         }
+        level.stats.partitions_hydrated += 1;
+        level.stats.hydrate_rows_out += level.partition(partition).window.rows().len() as u64;
+        self.link_all(source, id, level, partition)?;
         self.note_violation(id, level, partition);
         level.stats.hydrate_nanos += (self.clock)() - started;
         Ok(partition)
+    }
+
+    /// Takes hold of the child partitions of all rows of a new window.
+    fn link_all(
+        &mut self,
+        source: &dyn Source,
+        id: LevelId,
+        level: &Level,
+        partition: u32,
+    ) -> Result<(), SourceError> {
+        if row_slots(level).is_empty() {
+            return Ok(());
+        }
+        for (key, row) in level.partition(partition).window.rows().iter() {
+            self.link(source, id, level, partition, key, row)?;
+        }
+        Ok(())
     }
 
     /// Takes hold of the child partitions of a row that entered a window.
@@ -254,30 +260,20 @@ impl Graph {
         let made = (|| {
             let partition = level.add(route.clone(), Arc::clone(binding));
             self.fresh.push(PartitionId { level: id, partition });
-            let mut window = Window::new();
-            let covered = rows.len() >= capacity || edge == Edge::Open;
-            let cut = rows.len() > capacity;
-            let last = rows.last().map(|(key, _)| key.clone());
-            for (key, row) in rows.into_iter().take(capacity) {
-                window.fill(extent, key, row);
+            let mut rows = rows;
+            let mut exhausted = edge == Edge::Open && rows.len() <= capacity;
+            rows.truncate(capacity);
+            if rows.len() < capacity
+                && let Edge::At(edge) = &edge
+            {
+                let room = capacity - rows.len();
+                let (more, all) =
+                    self.fill(source, &mut level, route, binding, Some(edge), room)?;
+                rows.extend(more);
+                exhausted = all;
             }
-            let mut exhausted = edge == Edge::Open && !cut;
-            if !covered {
-                let from = match &edge {
-                    Edge::At(key) => Some(key.clone()),
-                    Edge::Open => last,
-                };
-                exhausted =
-                    self.fill(source, &mut level, route, binding, &mut window, from.as_ref())?;
-                window.commit();
-            }
-            window.filled(extent, exhausted);
-            let rows: Vec<(Key, Row)> =
-                window.rows().iter().map(|(key, row)| (key.clone(), row.clone())).collect();
-            level.partition_mut(partition).window = window;
-            for (key, row) in &rows {
-                self.link(source, id, &level, partition, key, row)?;
-            }
+            level.partition_mut(partition).window = Window::hydrated(extent, rows, exhausted);
+            self.link_all(source, id, &level, partition)?;
             self.note_violation(id, &level, partition);
             Ok(partition)
         })();

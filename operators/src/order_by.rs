@@ -22,6 +22,12 @@ pub(crate) struct OrderedRows {
 }
 
 impl OrderedRows {
+    /// Rows that are in order already, packed as densely as the tree allows.
+    pub(crate) fn from_ordered(rows: Vec<(Key, Row)>) -> OrderedRows {
+        let key_heap = rows.iter().map(|(key, _)| key.heap_bytes()).sum();
+        OrderedRows { rows: rows.into_iter().collect(), key_heap }
+    }
+
     /// Puts a row at a key and returns the row that was there.
     pub(crate) fn insert(&mut self, key: Key, row: Row) -> Option<Row> {
         let heap = key.heap_bytes();

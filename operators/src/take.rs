@@ -161,19 +161,15 @@ impl Window {
         true
     }
 
-    /// Puts a row in during hydration, without a log. Returns whether the window is now full.
-    pub(crate) fn fill(&mut self, extent: &Extent, key: Key, row: Row) -> bool {
-        self.rows.insert(key, row);
-        extent.capacity().is_some_and(|capacity| self.rows.len() >= capacity)
-    }
-
-    /// Ends hydration; `exhausted` says that there are no rows beyond those filled in.
-    pub(crate) fn filled(&mut self, extent: &Extent, exhausted: bool) {
-        self.edge = match (exhausted, self.rows.last_key()) {
+    /// A window of its first rows, in order; `exhausted` says that there are no rows beyond them.
+    pub(crate) fn hydrated(extent: &Extent, rows: Vec<(Key, Row)>, exhausted: bool) -> Window {
+        let rows = OrderedRows::from_ordered(rows);
+        let edge = match (exhausted, rows.last_key()) {
             (false, Some(last)) => Edge::At(last.clone()),
             _ => Edge::Open,
         };
-        self.boundary = Boundary::of(&self.rows, extent);
+        let boundary = Boundary::of(&rows, extent);
+        Window { rows, edge, boundary, log: Vec::new(), saved: None }
     }
 
     /// Evicts what is over capacity. Returns whether rows are missing that lie beyond the edge.
