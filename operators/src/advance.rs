@@ -105,7 +105,7 @@ impl Graph {
             for delta in batch.table(level.table) {
                 self.route_delta(source, level, delta)?;
             }
-            for slot in 0..level.gate_bindings.len() {
+            for slot in 0..level.inner_edges {
                 let child = level.edges[slot].child;
                 if !self.level(child).batch.touched.is_empty() {
                     self.gate_changes(source, id, level, slot as Slot)?;
@@ -260,15 +260,17 @@ impl Graph {
         if level.parents.is_empty() {
             return;
         }
-        let for_row_sets = !self.row_sets.is_empty();
         let mut told: Vec<Holder> = Vec::new();
         for &partition in &level.batch.dirty {
             let held = level.partition(partition);
             if held.window.log().is_empty() && held.batch.touched.is_empty() {
                 continue;
             }
-            let relevant =
-                |holder: &&Holder| for_row_sets || !self.level(holder.level).is_gate(holder.slot);
+            // A witness is only shown in row sets.
+            let relevant = |holder: &&Holder| {
+                let parent = self.level(holder.level);
+                parent.row_set_users > 0 || !parent.is_gate(holder.slot)
+            };
             told.extend(held.holders.iter().filter(relevant).cloned());
         }
         let gated: Vec<LevelId> = match level.batch.touched.is_empty() {

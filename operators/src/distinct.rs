@@ -11,15 +11,16 @@
 //! Cost: O(log reached) per near or far change; a far key that comes or goes costs its rows.
 //! State: one count per far key; with a limit, one entry per reached row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::holders::Holder;
 use crate::key::{Key, KeyBuffer};
-use crate::level::{FAR, Level, LevelId, NEAR, PartitionId, Slot, child_route, write_constants};
+use crate::level::{FAR, Level, LevelId, NEAR, PartitionId, Slot};
 use crate::order_by::OrderedRows;
 use crate::plan::Binding;
+use crate::route::{child_route, write_constants};
 use crate::row::Row;
 use crate::source::{Source, SourceError};
 use crate::take::{RowChange, Window};
@@ -261,7 +262,7 @@ impl Graph {
             let far = self.hold(source, far_level, &far_key, far_binding, holder)?;
             let window = &self.level(far_level).partition(far).window;
             steps.add.extend(window.visible().map(|(_, row)| row.clone()));
-            steps.came.push(far_key);
+            steps.came.insert(far_key);
         } else if before > 0 && after == 0 {
             let far = self.level(far_level);
             if let Some(found) = far.find(&far_key, far_binding) {
@@ -269,7 +270,7 @@ impl Graph {
                 steps.remove.extend(rows.into_iter().map(|(_, row)| row));
             }
             self.let_go(far_level, &far_key, far_binding, holder);
-            steps.went.push(far_key);
+            steps.went.insert(far_key);
         }
         Ok(())
     }
@@ -280,8 +281,8 @@ impl Graph {
 struct Steps {
     remove: Vec<Row>,
     add: Vec<Row>,
-    came: Vec<Key>,
-    went: Vec<Key>,
+    came: BTreeSet<Key>,
+    went: BTreeSet<Key>,
 }
 
 /// How many near rows more or fewer lead to each far key.

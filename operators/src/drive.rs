@@ -14,8 +14,9 @@ use std::ops::ControlFlow;
 use crate::fill::{Position, Reads};
 use crate::graph::Graph;
 use crate::key::{Key, KeyBuffer, write_columns_non_null};
-use crate::level::{Level, LevelEdge, LevelInput, ScanInput, Slot, constants, distinct_values};
+use crate::level::{Level, LevelEdge, LevelInput, ScanInput, Slot};
 use crate::plan::Binding;
+use crate::route::{constants, distinct_values};
 use crate::row::Row;
 use crate::source::{At, ScanId, Source, SourceError};
 

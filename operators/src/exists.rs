@@ -14,20 +14,25 @@
 //! Cost: O(log n) per child change; O(parents with that key inside the windows) per flip.
 //! State: one witness per gate and row in a window.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crate::filter::evaluate;
 use crate::graph::Graph;
 use crate::key::{Key, KeyBuffer};
-use crate::level::{Level, LevelId, LevelInput, ScanInput, Slot, child_route, distinct_values};
+use crate::level::{Level, LevelId, LevelInput, ScanInput, Slot};
 use crate::plan::{Binding, Condition};
+use crate::route::{child_route, distinct_values};
 use crate::row::Row;
-use crate::source::{At, Source, SourceError};
+use crate::source::{At, Cursor, Source, SourceError};
 use crate::take::Edge;
 
 /// Up to this many windows are asked for their edges to bound the search for rows that may enter.
-const BOUNDED_WINDOWS: usize = 8;
+const BOUNDED_WINDOWS: usize = 256;
+
+/// How many rows that may enter are read at a time.
+const CHUNK: usize = if cfg!(debug_assertions) { 2 } else { 512 };
 
 impl Graph {
     /// Whether a row passes the gated part of its level's condition, on the data after the
@@ -89,15 +94,14 @@ impl Graph {
         level: &mut Level,
         slot: Slot,
     ) -> Result<(), SourceError> {
-        let child = self.level(level.edges[usize::from(slot)].child);
+        let gate = level.edges[usize::from(slot)].child;
+        let child = self.level(gate);
         for (route, &correlation) in &child.batch.touched {
             let (key, constants) = route.split_at(correlation);
-            let bindings: Vec<Arc<Binding>> = level.gate_bindings[usize::from(slot)]
-                .get(constants)
-                .map(|by_binding| by_binding.keys().cloned().collect())
-                .unwrap_or_default();
             let mut enter = Vec::new();
-            for binding in bindings {
+            // Whether the gate may have flipped for some row, under some binding in use.
+            let mut flipped = false;
+            for binding in level.bindings.of_gate(slot, constants) {
                 // A partition made in this transaction has no past to compare with.
                 let known = child
                     .find(route, &binding)
@@ -109,35 +113,22 @@ impl Graph {
                         if partition.window.was_empty() != open {
                             continue;
                         }
+                        self.recheck(source, level, partition.holders.of(id, slot))?;
                         open
                     }
                     None => {
                         let mut probes = 0;
-                        let open = self.is_open(
-                            source,
-                            level.edges[usize::from(slot)].child,
-                            route,
-                            &binding,
-                            &mut probes,
-                        )?;
+                        let open = self.is_open(source, gate, route, &binding, &mut probes)?;
                         level.stats.probes += probes;
                         open
                     }
                 };
-                if let Some(partition) = known {
-                    let held: Vec<(u32, Key)> = partition
-                        .holders
-                        .iter()
-                        .filter(|holder| holder.level == id && holder.slot == slot)
-                        .map(|holder| (holder.partition, holder.key.clone()))
-                        .collect();
-                    self.recheck(source, level, held)?;
-                }
+                flipped = true;
                 if self.may_admit(level, slot, open) {
                     enter.push(binding);
                 }
             }
-            if !enter.is_empty() || level.gate_parents > 0 {
+            if !enter.is_empty() || (flipped && level.gate_parents > 0) {
                 self.admit_parents(source, level, slot, key, &enter)?;
             }
         }
@@ -184,6 +175,9 @@ impl Graph {
 
     /// Finds the rows of a level with a key of one of its gates and lets those into windows that
     /// pass now; `bindings` are the gate's bindings under which a row may enter.
+    ///
+    /// Rows are read in chunks, in the level's order. After each, windows over capacity evict, so
+    /// that the furthest edge, beyond which no row is read, comes nearer.
     fn admit_parents(
         &self,
         source: &dyn Source,
@@ -193,55 +187,87 @@ impl Graph {
         bindings: &[Arc<Binding>],
     ) -> Result<(), SourceError> {
         let edge = &level.edges[usize::from(slot)];
-        let LevelInput::Scan(scan) = &level.input else { return Ok(()) };
         let (Some(equal), Some(parents)) = (distinct_values(&edge.columns, key), edge.parents)
         else {
             return Ok(());
         };
-        let bound = self.common_edge(level, slot, bindings);
-        let mut found: Vec<Row> = Vec::new();
-        source.scan(At::After, parents, &equal, None, false, &mut |row| {
-            if let Some(bound) = &bound
-                && level.order.key(row) > *bound
-            {
-                return ControlFlow::Break(());
-            }
-            if scan.filter.row_passes(row) {
-                found.push(row.clone());
-            }
-            ControlFlow::Continue(())
-        })?;
-        level.stats.candidates += found.len() as u64;
-        let mut route = KeyBuffer::new();
-        for row in found {
+        let equal = equal.into_owned();
+        let mut after: Option<Key> = None;
+        loop {
+            let bound = self.common_edge(level, slot, bindings);
             let LevelInput::Scan(scan) = &level.input else { return Ok(()) };
-            let Some(correlation) = scan.route(&row, &mut route) else { continue };
-            if level.gate_parents > 0 {
-                level.batch.touched.insert(Key::from_slice(&route), correlation);
+            let mut found: Vec<Row> = Vec::new();
+            let mut last = None;
+            let cursor = after.as_ref().map(|key| Cursor { key, inclusive: false });
+            source.scan(At::After, parents, &equal, cursor, false, &mut |row| {
+                let beyond = |bound: &Key| level.order.key(row) > *bound;
+                if bound.as_ref().is_some_and(beyond) {
+                    return ControlFlow::Break(());
+                }
+                if scan.filter.row_passes(row) {
+                    found.push(row.clone());
+                }
+                if found.len() == CHUNK {
+                    last = Some(level.order.key(row));
+                    return ControlFlow::Break(());
+                }
+                ControlFlow::Continue(())
+            })?;
+            level.stats.candidates += found.len() as u64;
+            let mut changed = BTreeSet::new();
+            for row in found {
+                self.admit(source, level, slot, bindings, &row, &mut changed)?;
             }
-            if bindings.is_empty() {
+            if last.is_none() {
+                return Ok(());
+            }
+            for partition in changed {
+                let held = level.partition_mut(partition);
+                let binding = Arc::clone(&held.binding);
+                held.window.evict(&binding.extent);
+            }
+            after = last;
+        }
+    }
+
+    /// Lets a row into the windows in which it belongs now.
+    fn admit(
+        &self,
+        source: &dyn Source,
+        level: &mut Level,
+        slot: Slot,
+        bindings: &[Arc<Binding>],
+        row: &Row,
+        changed: &mut BTreeSet<u32>,
+    ) -> Result<(), SourceError> {
+        let LevelInput::Scan(scan) = &level.input else { return Ok(()) };
+        let mut route = KeyBuffer::new();
+        let Some(correlation) = scan.route(row, &mut route) else { return Ok(()) };
+        if level.gate_parents > 0 {
+            level.batch.touched.insert(Key::from_slice(&route), correlation);
+        }
+        if bindings.is_empty() {
+            return Ok(());
+        }
+        let order_key = level.order.key(row);
+        for at in 0..level.variants(&route).len() {
+            let partition = level.variants(&route)[at];
+            let LevelInput::Scan(scan) = &level.input else { return Ok(()) };
+            let held = level.partition(partition);
+            let gate = &held.binding.children[usize::from(slot)];
+            if !held.window.admits(&held.binding.extent, &order_key)
+                || held.window.contains(&order_key)
+                || !bindings.iter().any(|other| Arc::ptr_eq(other, gate) || other == gate)
+            {
                 continue;
             }
-            let order_key = level.order.key(&row);
-            let variants: Vec<u32> = level.variants(&route).to_vec();
-            for partition in variants {
-                let LevelInput::Scan(scan) = &level.input else { return Ok(()) };
-                let held = level.partition(partition);
-                let gate = &held.binding.children[usize::from(slot)];
-                if !bindings.iter().any(|other| Arc::ptr_eq(other, gate) || other == gate)
-                    || !held.window.admits(&held.binding.extent, &order_key)
-                    || held.window.contains(&order_key)
-                {
-                    continue;
-                }
-                let mut probes = 0;
-                let passes =
-                    self.gates_pass(source, level, scan, &held.binding, &row, &mut probes)?;
-                level.stats.probes += probes;
-                if passes {
-                    level.partition_mut(partition).window.insert(order_key.clone(), row.clone());
-                    level.mark(partition);
-                }
+            let mut probes = 0;
+            let passes = self.gates_pass(source, level, scan, &held.binding, row, &mut probes)?;
+            level.stats.probes += probes;
+            if passes {
+                level.partition_mut(partition).window.insert(order_key.clone(), row.clone());
+                level.mark(partition);
+                changed.insert(partition);
             }
         }
         Ok(())
@@ -250,17 +276,20 @@ impl Graph {
     /// The furthest edge of the windows that a row may enter, or `None` where there is none (one
     /// of them takes everything), or the rows beyond it matter to a gate above, or there are many.
     fn common_edge(&self, level: &Level, slot: Slot, bindings: &[Arc<Binding>]) -> Option<Key> {
-        if level.gate_parents > 0 || level.live() > BOUNDED_WINDOWS {
+        if level.gate_parents > 0 {
             return None;
         }
         let mut furthest: Option<&Key> = None;
-        for (_, partition) in level.partitions() {
-            if !bindings.contains(&partition.binding.children[usize::from(slot)]) {
-                continue;
+        for binding in bindings {
+            let partitions = level.bindings.partitions(slot, binding);
+            if partitions.len() > BOUNDED_WINDOWS {
+                return None;
             }
-            match partition.window.edge() {
-                Edge::Open => return None,
-                Edge::At(edge) => furthest = furthest.max(Some(edge)),
+            for partition in partitions {
+                match level.partition(partition).window.edge() {
+                    Edge::Open => return None,
+                    Edge::At(edge) => furthest = furthest.max(Some(edge)),
+                }
             }
         }
         furthest.cloned()

@@ -65,9 +65,9 @@ impl Graph {
         LevelReport {
             plan: std::sync::Arc::clone(&level.plan),
             role,
-            partitions: level.live(),
-            rows: level.partitions().map(|(_, held)| held.window.rows().len()).sum(),
-            state_bytes: level.bytes(),
+            partitions: level.partitions.len(),
+            rows: level.partitions.iter().map(|(_, held)| held.window.rows().len()).sum(),
+            state_bytes: level.partitions.bytes(),
             stats: level.stats,
             children,
         }
@@ -75,7 +75,8 @@ impl Graph {
 
     /// Bytes of state of all levels and row sets, without the rows' own.
     pub fn state_bytes(&self) -> usize {
-        let levels: usize = self.levels.iter().flatten().map(|level| level.bytes()).sum();
+        let levels: usize =
+            self.levels.iter().flatten().map(|level| level.partitions.bytes()).sum();
         let row_sets: usize = self.row_sets.values().map(|set| set.bytes()).sum();
         levels + row_sets
     }

@@ -12,8 +12,9 @@ use std::ops::ControlFlow;
 
 use crate::graph::Graph;
 use crate::key::Key;
-use crate::level::{Level, LevelInput, ScanInput, distinct_values};
+use crate::level::{Level, LevelInput, ScanInput};
 use crate::plan::{Binding, Extent};
+use crate::route::distinct_values;
 use crate::row::Row;
 use crate::source::{At, Cursor, Source, SourceError};
 

@@ -15,10 +15,10 @@ use crate::delta::ColumnSet;
 use crate::filter::Filter;
 use crate::holders::Holder;
 use crate::level::{
-    FixedMap, Level, LevelEdge, LevelId, LevelInput, PartitionId, ScanInput, Slot,
-    distinct_columns, fixed_hasher, reads,
+    FixedMap, Level, LevelEdge, LevelId, LevelInput, PartitionId, ScanInput, Slot, fixed_hasher,
 };
 use crate::plan::{Binding, Edge, Input, LevelPlan, Plan};
+use crate::route::{distinct_columns, reads};
 use crate::row_set::RowSet;
 use crate::source::{ScanShape, Source, SourceError};
 use crate::view::{ListPatch, diff_lists};
@@ -139,7 +139,7 @@ impl Graph {
                 return Err(error);
             }
         };
-        self.level_mut(level).partition_mut(root.0.partition).subscribers += 1;
+        self.add_subscriber(root);
         self.end_transaction();
         Ok(root)
     }
@@ -150,7 +150,11 @@ impl Graph {
         let held = self.level_mut(level).partition_mut(partition);
         held.subscribers = held.subscribers.saturating_sub(1);
         if held.subscribers == 0 {
-            self.row_sets.remove(&root);
+            let binding = Arc::clone(&held.binding);
+            self.forget_binding(level, &binding);
+            if self.row_sets.remove(&root).is_some() {
+                self.count_row_set(level, false);
+            }
         }
         self.sweep.push(root.0);
         self.end_transaction();
@@ -180,20 +184,61 @@ impl Graph {
             }
         };
         let new = RootId(PartitionId { level, partition: moved });
-        self.level_mut(level).partition_mut(moved).subscribers += 1;
+        self.add_subscriber(new);
         let patch = diff_lists(&self.snapshot(root), &self.snapshot(new));
         self.unsubscribe(source, root);
         Ok((new, Arc::new(patch)))
     }
 
+    fn add_subscriber(&mut self, root: RootId) {
+        let PartitionId { level, partition } = root.0;
+        let held = self.level_mut(level).partition_mut(partition);
+        held.subscribers += 1;
+        if held.subscribers == 1 {
+            let binding = Arc::clone(&held.binding);
+            self.learn_binding(level, &binding);
+        }
+    }
+
+    /// Tells a level and those below it that a binding is in use.
+    fn learn_binding(&mut self, id: LevelId, binding: &Arc<Binding>) {
+        if self.level_mut(id).bindings.add(binding) {
+            for (slot, child) in self.children(id).into_iter().enumerate() {
+                self.learn_binding(child, &binding.children[slot]);
+            }
+        }
+    }
+
+    /// Tells a level and those below it that a binding is not in use any more.
+    fn forget_binding(&mut self, id: LevelId, binding: &Arc<Binding>) {
+        if self.level_mut(id).bindings.remove(binding) {
+            for (slot, child) in self.children(id).into_iter().enumerate() {
+                self.forget_binding(child, &binding.children[slot]);
+            }
+        }
+    }
+
+    /// Counts a row set for a level and those below it.
+    pub(crate) fn count_row_set(&mut self, id: LevelId, kept: bool) {
+        let users = &mut self.level_mut(id).row_set_users;
+        *users = if kept { *users + 1 } else { users.saturating_sub(1) };
+        for child in self.children(id) {
+            self.count_row_set(child, kept);
+        }
+    }
+
+    fn children(&self, id: LevelId) -> Vec<LevelId> {
+        self.level(id).edges.iter().map(|edge| edge.child).collect()
+    }
+
     /// How many levels and partitions are live.
     pub fn size(&self) -> (usize, usize) {
         let levels = self.levels.iter().flatten();
-        levels.fold((0, 0), |(levels, parts), level| (levels + 1, parts + level.live()))
+        levels.fold((0, 0), |(levels, parts), level| (levels + 1, parts + level.partitions.len()))
     }
 
     fn root_route(&self, plan: &Plan) -> crate::key::Key {
-        crate::level::constants(&plan.binding)
+        crate::route::constants(&plan.binding)
     }
 
     /// The level of a plan, made with all levels below it where it is not live.
@@ -314,7 +359,7 @@ impl Graph {
     /// Drops a level that has neither partitions nor parents, and then its children likewise.
     fn drop_unused(&mut self, source: &mut dyn Source, id: LevelId) {
         let Some(Some(level)) = self.levels.get(id.0 as usize) else { return };
-        if level.live() > 0 || !level.parents.is_empty() {
+        if level.partitions.len() > 0 || !level.parents.is_empty() {
             return;
         }
         let level = self.take_level(id);
@@ -340,7 +385,7 @@ impl Graph {
     pub(crate) fn end_transaction(&mut self) {
         for id in std::mem::take(&mut self.fresh) {
             let Some(Some(level)) = self.levels.get_mut(id.level.0 as usize) else { continue };
-            if level.get_partition(id.partition).is_some() {
+            if level.partitions.get_live(id.partition).is_some() {
                 level.partition_mut(id.partition).batch.fresh = false;
             }
         }

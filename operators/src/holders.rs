@@ -94,6 +94,25 @@ impl Holders {
         }
     }
 
+    /// The rows of a level that hold this partition through one of its edges, as partition and key.
+    pub(crate) fn of(&self, level: LevelId, slot: Slot) -> Vec<(u32, Key)> {
+        let row = |holder: &Holder| (holder.partition, holder.key.clone());
+        match self {
+            Holders::Few(list) => list
+                .iter()
+                .filter(|holder| holder.level == level && holder.slot == slot)
+                .map(row)
+                .collect(),
+            Holders::Many(set) => {
+                let first = Holder { level, slot, partition: 0, key: Key::default() };
+                set.range(first..)
+                    .take_while(|holder| holder.level == level && holder.slot == slot)
+                    .map(row)
+                    .collect()
+            }
+        }
+    }
+
     /// Bytes held outside the struct itself.
     pub(crate) fn heap_bytes(&self) -> usize {
         let keys: usize = self.iter().map(|holder| holder.key.heap_bytes()).sum();

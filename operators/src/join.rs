@@ -15,8 +15,9 @@ use smallvec::SmallVec;
 use crate::graph::{Graph, LinkStep};
 use crate::holders::Holder;
 use crate::key::{Key, KeyBuffer};
-use crate::level::{FAR, Level, LevelId, LevelInput, NEAR, PartitionId, Slot, child_route};
+use crate::level::{FAR, Level, LevelId, LevelInput, NEAR, PartitionId, Slot};
 use crate::plan::Binding;
+use crate::route::child_route;
 use crate::row::Row;
 use crate::source::{Source, SourceError};
 use crate::take::{Edge, RowChange, Window};
@@ -217,7 +218,8 @@ impl Graph {
         while let Some(id) = self.sweep.pop() {
             let mut level = self.take_level(id.level);
             let unheld = level
-                .get_partition(id.partition)
+                .partitions
+                .get_live(id.partition)
                 .is_some_and(|held| held.holders.is_empty() && held.subscribers == 0);
             if unheld && let Some(dropped) = level.take(id.partition) {
                 self.violating.remove(&id);

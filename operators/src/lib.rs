@@ -68,6 +68,7 @@
 //! ```
 
 pub mod advance;
+mod bindings;
 pub mod delta;
 mod distinct;
 mod drive;
@@ -82,8 +83,10 @@ pub mod key;
 mod level;
 pub mod like;
 mod order_by;
+mod partition;
 pub mod plan;
 pub mod predicate;
+mod route;
 pub mod row;
 pub mod row_set;
 pub mod schema;

@@ -66,6 +66,7 @@ impl Graph {
             let mut set = RowSet { users: 1, rows: FixedMap::with_hasher(fixed_hasher()) };
             set.apply(schema, steps);
             self.row_sets.insert(root, set);
+            self.count_row_set(root.0.level, true);
         }
         let rows = self.row_sets.get(&root).map(|set| &set.rows).into_iter().flatten();
         let mut puts: Vec<_> =
@@ -80,6 +81,7 @@ impl Graph {
             set.users -= 1;
             if set.users == 0 {
                 self.row_sets.remove(&root);
+                self.count_row_set(root.0.level, false);
             }
         }
     }

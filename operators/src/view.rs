@@ -16,7 +16,8 @@ use smallvec::SmallVec;
 
 use crate::graph::{Graph, RootId};
 use crate::key::{Key, KeyBuffer};
-use crate::level::{FixedMap, Level, LevelInput, PartitionId, Slot, child_route, fixed_hasher};
+use crate::level::{FixedMap, Level, LevelInput, PartitionId, Slot, fixed_hasher};
+use crate::route::child_route;
 use crate::row::Row;
 use crate::schema::Schema;
 use crate::take::RowChange;
