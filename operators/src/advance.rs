@@ -17,11 +17,12 @@ use crate::graph::{Graph, RootId};
 use crate::holders::Holder;
 use crate::key::{Key, KeyBuffer};
 use crate::level::{Level, LevelId, LevelInput, PartitionId, Slot};
+use crate::patch::PatchBuilder;
 use crate::row_set::RowSetPatch;
 use crate::schema::Schema;
 use crate::source::{Source, SourceError};
 use crate::take::Edge;
-use crate::view::{ListPatch, PatchBuilder};
+use crate::view::ListPatch;
 use std::sync::Arc;
 
 /// What one transaction changed in one subscribed result.

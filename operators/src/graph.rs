@@ -4,23 +4,18 @@
 //! It is synchronous and deterministic: the same calls over the same data give the same results,
 //! ids and patches in the same order.
 //!
-//! Who does what: this file makes and drops levels and partitions' subscribers; `join` links rows
-//! to partitions and fills partitions; `exists` decides gates; `advance` takes a transaction
-//! through the levels; `view` and `row_set` say what a subscriber sees of it.
+//! Who does what: this file keeps subscribers; `intern` makes and drops levels; `fill` and `drive`
+//! read windows from the source; `join` links rows to partitions; `exists` decides gates; `advance`
+//! takes a transaction through the levels; `patch` and `row_set` say what a subscriber sees of it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::delta::ColumnSet;
-use crate::filter::Filter;
 use crate::holders::Holder;
-use crate::level::{
-    FixedMap, Level, LevelEdge, LevelId, LevelInput, PartitionId, ScanInput, Slot, fixed_hasher,
-};
-use crate::plan::{Binding, Edge, Input, LevelPlan, Plan};
-use crate::route::{distinct_columns, reads};
+use crate::level::{FixedMap, Level, LevelId, PartitionId, fixed_hasher};
+use crate::plan::{Binding, LevelPlan, Plan};
 use crate::row_set::RowSet;
-use crate::source::{ScanShape, Source, SourceError};
+use crate::source::{Source, SourceError};
 use crate::view::{ListPatch, diff_lists};
 
 /// A subscribed result: the root partition of one template under one binding. Subscriptions with
@@ -40,8 +35,8 @@ pub(crate) struct LinkStep {
 #[derive(Debug)]
 pub struct Graph {
     pub(crate) levels: Vec<Option<Box<Level>>>,
-    free: Vec<u32>,
-    by_plan: FixedMap<Arc<LevelPlan>, LevelId>,
+    pub(crate) free: Vec<u32>,
+    pub(crate) by_plan: FixedMap<Arc<LevelPlan>, LevelId>,
     /// Scan levels by table number.
     pub(crate) by_table: Vec<Vec<LevelId>>,
     /// Partitions that may have lost their last holder.
@@ -241,146 +236,6 @@ impl Graph {
         crate::route::constants(&plan.binding)
     }
 
-    /// The level of a plan, made with all levels below it where it is not live.
-    fn intern(
-        &mut self,
-        source: &mut dyn Source,
-        plan: &LevelPlan,
-    ) -> Result<LevelId, SourceError> {
-        if let Some(&level) = self.by_plan.get(plan) {
-            return Ok(level);
-        }
-        let mut scans = Vec::new();
-        let mut children = Vec::new();
-        let made = self.make_level(source, plan, &mut scans, &mut children);
-        match made {
-            Ok(level) => Ok(self.install(level)),
-            Err(error) => {
-                scans.into_iter().for_each(|scan| source.release(scan));
-                children.into_iter().for_each(|child| self.drop_unused(source, child));
-                Err(error)
-            }
-        }
-    }
-
-    fn make_level(
-        &mut self,
-        source: &mut dyn Source,
-        plan: &LevelPlan,
-        scans: &mut Vec<crate::source::ScanId>,
-        children: &mut Vec<LevelId>,
-    ) -> Result<Level, SourceError> {
-        let mut prepare = |source: &mut dyn Source, plan: &LevelPlan, columns: &[usize]| {
-            let shape = ScanShape {
-                table: plan.table,
-                equal: distinct_columns(columns),
-                order: plan.order.columns().to_vec(),
-            };
-            let scan = source.prepare(&shape)?;
-            scans.push(scan);
-            Ok::<_, SourceError>(scan)
-        };
-        let mut edges = Vec::new();
-        let mut edge = |graph: &mut Graph, source: &mut dyn Source, edge: &Edge| {
-            let child = graph.intern(source, &edge.child)?;
-            children.push(child);
-            Ok::<_, SourceError>(LevelEdge {
-                columns: edge.columns.clone(),
-                child,
-                parents: None,
-                body: None,
-            })
-        };
-        let input = match &plan.input {
-            Input::Scan { partition, correlated, condition, gates } => {
-                let filter = Filter::new(condition);
-                let driver = filter.required_gate();
-                for (slot, gate) in gates.iter().enumerate() {
-                    let mut made = edge(self, source, gate)?;
-                    made.parents = Some(prepare(source, plan, &gate.columns)?);
-                    if driver == Some(slot)
-                        && let Some(constants) = drivable_by_constants(&gate.child)
-                    {
-                        made.body = Some(prepare(source, &gate.child, constants)?);
-                    }
-                    edges.push(made);
-                }
-                let correlated_by = gates.iter().flat_map(|gate| gate.columns.clone());
-                LevelInput::Scan(ScanInput {
-                    scan: prepare(source, plan, partition)?,
-                    driver: driver.map(|slot| slot as Slot),
-                    partition: partition.clone(),
-                    correlated: *correlated,
-                    gate_columns: correlated_by
-                        .collect::<ColumnSet>()
-                        .union(filter.gated_columns()),
-                    filter,
-                    reads: reads(plan),
-                })
-            }
-            Input::Junction { near, far } => {
-                let near = Edge { columns: Vec::new(), child: (**near).clone() };
-                edges.push(edge(self, source, &near)?);
-                edges.push(edge(self, source, far)?);
-                LevelInput::Junction
-            }
-        };
-        let inner_edges = edges.len();
-        for related in &plan.related {
-            edges.push(edge(self, source, related)?);
-        }
-        let height = edges.iter().map(|edge| self.level(edge.child).height + 1).max().unwrap_or(0);
-        Ok(Level::new(Arc::new(plan.clone()), input, edges, inner_edges, height))
-    }
-
-    fn install(&mut self, level: Level) -> LevelId {
-        let id = LevelId(self.free.pop().unwrap_or(self.levels.len() as u32));
-        if let LevelInput::Scan(_) = level.input {
-            let table = level.table.0 as usize;
-            if self.by_table.len() <= table {
-                self.by_table.resize(table + 1, Vec::new());
-            }
-            self.by_table[table].push(id);
-        }
-        for (slot, edge) in level.edges.iter().enumerate() {
-            let is_gate = level.is_gate(slot as Slot);
-            let child = self.level_mut(edge.child);
-            child.parents.push((id, slot as Slot));
-            child.gate_parents += usize::from(is_gate);
-        }
-        self.by_plan.insert(Arc::clone(&level.plan), id);
-        if id.0 as usize == self.levels.len() {
-            self.levels.push(None);
-        }
-        self.put_level(id, Box::new(level));
-        id
-    }
-
-    /// Drops a level that has neither partitions nor parents, and then its children likewise.
-    fn drop_unused(&mut self, source: &mut dyn Source, id: LevelId) {
-        let Some(Some(level)) = self.levels.get(id.0 as usize) else { return };
-        if level.partitions.len() > 0 || !level.parents.is_empty() {
-            return;
-        }
-        let level = self.take_level(id);
-        self.free.push(id.0);
-        self.by_plan.remove(&*level.plan);
-        if let LevelInput::Scan(scan) = &level.input {
-            self.by_table[level.table.0 as usize].retain(|other| *other != id);
-            source.release(scan.scan);
-        }
-        for (slot, edge) in level.edges.iter().enumerate() {
-            edge.parents.into_iter().chain(edge.body).for_each(|scan| source.release(scan));
-            let is_gate = level.is_gate(slot as Slot);
-            let child = self.level_mut(edge.child);
-            child.parents.retain(|parent| *parent != (id, slot as Slot));
-            child.gate_parents -= usize::from(is_gate);
-        }
-        for edge in &level.edges {
-            self.drop_unused(source, edge.child);
-        }
-    }
-
     /// Ends a transaction: drops what nothing needs any more and forgets how to undo it.
     pub(crate) fn end_transaction(&mut self) {
         for id in std::mem::take(&mut self.fresh) {
@@ -405,17 +260,5 @@ impl Graph {
         }
         self.sweep.extend(self.fresh.iter().copied());
         self.end_transaction();
-    }
-}
-
-/// The lifted columns of an EXISTS body that has no EXISTS of its own to be driven by.
-fn drivable_by_constants(body: &LevelPlan) -> Option<&[usize]> {
-    match &body.input {
-        Input::Scan { partition, correlated, condition, .. }
-            if Filter::new(condition).required_gate().is_none() =>
-        {
-            Some(&partition[*correlated..])
-        }
-        _ => None,
     }
 }
