@@ -1,25 +1,30 @@
 //! The database: the handle that applications hold.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use penstock_operators::delta::Batch;
-use penstock_operators::graph::RootId;
 use penstock_operators::schema::Schema;
-use penstock_operators::source::{ApplyError, Change, Source};
+use penstock_operators::source::{Change, Source};
 
-use crate::engine::{Engine, Notice, evaluate, evaluate_row_set};
+use crate::engine::{Engine, evaluate, evaluate_row_set};
 use crate::error::Error;
+use crate::feed::Limits;
+use crate::memory_usage::MemoryUsage;
 use crate::query::{Params, Query};
 use crate::row_input::RowInput;
+use crate::shared::{InFlight, Shared};
 use crate::source::MemorySource;
 use crate::subscription::Subscription;
-use crate::transaction::{Transaction, row_for};
+use crate::transaction::{Transaction, find, row_problem};
 use crate::tree::{RowView, Tree};
 
 /// How many patches a subscriber may leave unread before it is told to start over, unless
 /// [`DatabaseBuilder::max_pending_patches`] says otherwise.
-pub const MAX_PENDING_PATCHES: u64 = 100_000;
+pub const MAX_PENDING_PATCHES: u64 = 10_000;
+
+/// How many bytes of patches, about and with their rows, are kept for a subscriber before it is
+/// told to start over, unless [`DatabaseBuilder::max_pending_bytes`] says otherwise.
+pub const MAX_PENDING_BYTES: u64 = 64 << 20;
 
 /// Tables with live queries over them. A cheap handle: clones are the same database.
 ///
@@ -46,55 +51,46 @@ pub struct Database {
     pub(crate) shared: Arc<Shared>,
 }
 
-/// What all handles, subscriptions and row handles of a database share.
-///
-/// Two locks, taken in this order: the source, held by a transaction from its first write to its
-/// commit, and the engine, held only for moments. So results can be read while somebody writes.
-pub(crate) struct Shared {
-    source: Mutex<Box<dyn Source>>,
-    engine: Mutex<Engine>,
-    /// The thread that runs a transaction's closure, or zero.
-    in_transaction: AtomicU64,
-    pub(crate) schema: Schema,
-    deliveries: Mutex<Deliveries>,
-    /// Results whose subscriptions were dropped inside a transaction, and whether each kept rows.
-    dropped: Mutex<Vec<(RootId, bool)>>,
-    has_dropped: AtomicBool,
-}
-
-#[derive(Default)]
-struct Deliveries {
-    queue: std::collections::VecDeque<Notice>,
-    delivering: bool,
-}
-
 /// Options of a [`Database`].
 #[derive(Debug, Clone)]
 pub struct DatabaseBuilder {
     verify: bool,
-    max_pending: u64,
+    limits: Limits,
 }
 
 impl Default for DatabaseBuilder {
     fn default() -> Self {
-        DatabaseBuilder { verify: false, max_pending: MAX_PENDING_PATCHES }
+        DatabaseBuilder {
+            verify: false,
+            limits: Limits { patches: MAX_PENDING_PATCHES, bytes: MAX_PENDING_BYTES },
+        }
     }
 }
 
 impl DatabaseBuilder {
-    /// After every commit, compares every live result with a fresh evaluation and fails with
-    /// [`Error::Diverged`] on a difference. For tests: costs an evaluation of every live query.
+    /// Before a commit is made permanent, compares every live result with a fresh evaluation; on a
+    /// difference the commit fails with [`Error::Diverged`] and nothing has changed. For tests:
+    /// costs an evaluation of every live query.
     #[must_use]
     pub fn verify_every_commit(mut self, verify: bool) -> Self {
         self.verify = verify;
         self
     }
 
-    /// How many patches a subscriber may leave unread. One that falls further behind gets a single
-    /// [`Patch`](crate::Patch) that holds the whole current tree instead.
+    /// How many patches a subscriber may leave unread, roughly: there is a look every 64 patches.
+    /// One that falls further behind gets a single [`Patch`](crate::Patch) that holds the whole
+    /// current tree instead, and until then nothing is kept for it.
     #[must_use]
     pub fn max_pending_patches(mut self, patches: u64) -> Self {
-        self.max_pending = patches;
+        self.limits.patches = patches;
+        self
+    }
+
+    /// How many bytes of patches a subscriber may leave unread, roughly; as
+    /// [`max_pending_patches`](DatabaseBuilder::max_pending_patches).
+    #[must_use]
+    pub fn max_pending_bytes(mut self, bytes: u64) -> Self {
+        self.limits.bytes = bytes;
         self
     }
 
@@ -111,19 +107,8 @@ impl DatabaseBuilder {
     /// # Errors
     /// None at present.
     pub fn with_source(self, source: impl Source + 'static) -> Result<Database, Error> {
-        let schema = source.schema().clone();
-        let engine = Engine::new(self.verify, self.max_pending);
-        Ok(Database {
-            shared: Arc::new(Shared {
-                source: Mutex::new(Box::new(source)),
-                engine: Mutex::new(engine),
-                in_transaction: AtomicU64::new(0),
-                schema,
-                deliveries: Mutex::default(),
-                dropped: Mutex::default(),
-                has_dropped: AtomicBool::new(false),
-            }),
-        })
+        let engine = Engine::new(self.verify, self.limits);
+        Ok(Database { shared: Arc::new(Shared::new(Box::new(source), engine)) })
     }
 }
 
@@ -149,60 +134,101 @@ impl Database {
     /// Runs a transaction: all writes of the closure take effect together, and live results have
     /// moved on when this returns; or, if the closure or the commit fails, nothing has changed.
     ///
+    /// Callbacks ([`Subscription::on_change`]) are called before this returns, unless another
+    /// call is delivering to callbacks already, on another thread or further up on this one; that
+    /// call then goes on with these.
+    ///
     /// Cost: follows the changed rows and the results that they appear in, not the number of live
     /// queries or the size of the tables.
     ///
     /// # Errors
-    /// The closure's error, a unique key that is violated at the end, or a failing source.
+    /// The closure's error, a unique key that is violated at the end, a failing source, or a call
+    /// from inside a transaction of the same database ([`Error::Reentrant`]).
+    ///
+    /// # Panics
+    /// Where the closure panics: everything is undone. Where a callback panics: the transaction
+    /// stays committed, and the panic goes on after all other callbacks have been called.
     pub fn transaction<T>(
         &self,
         write: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let (value, notices) = {
+        let value = {
             let mut source = self.shared.lock_source("Database::transaction")?;
-            source.begin()?;
-            let mut in_flight = InFlight { source: &mut **source, shared: &self.shared };
-            // Rolls back if the closure or the checks at the end fail or panic.
-            let value = in_flight.run(write)?;
-            let batch = in_flight.source.finish()?;
-            in_flight.done();
-            (value, self.shared.commit(&mut **source, &batch)?)
+            self.run(&mut **source, write)?.0
         };
-        self.shared.deliver(notices);
+        self.shared.deliveries.deliver();
         Ok(value)
+    }
+
+    /// Runs a transaction up to its commit.
+    fn run<T>(
+        &self,
+        source: &mut dyn Source,
+        write: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<(T, Batch), Error> {
+        source.begin()?;
+        let mut in_flight = InFlight::new(&mut *source, &self.shared);
+        // Rolls back if the closure or the checks at the end fail or panic.
+        let value = in_flight.run(write)?;
+        let batch = in_flight.source.finish()?;
+        in_flight.done();
+        self.shared.commit(source, &batch)?;
+        Ok((value, batch))
     }
 
     /// Applies a list of encoded changes as one transaction and returns what they amount to. For
     /// adapters and bulk work; applications use [`transaction`](Database::transaction).
     ///
     /// # Errors
-    /// The first change that the data or the schema refuses; then nothing has changed.
+    /// The first change that the data or the schema refuses; then nothing has changed. A row that
+    /// does not fit is named by its key, or if it has none by its place in the list, from 1.
     pub fn apply(&self, changes: Vec<Change>) -> Result<Batch, Error> {
-        let (batch, notices) = {
+        let batch = {
             let mut source = self.shared.lock_source("Database::apply")?;
-            let batch = source.apply(changes).map_err(apply_error)?;
-            let notices = self.shared.commit(&mut **source, &batch)?;
-            (batch, notices)
+            let ((), batch) = self.run(&mut **source, |tx| tx.write_all(changes))?;
+            batch
         };
-        self.shared.deliver(notices);
+        self.shared.deliveries.deliver();
         Ok(batch)
     }
 
     /// Inserts many rows into one table as one transaction and returns how many there were.
     ///
     /// # Errors
-    /// As [`Transaction::insert`]; then nothing has been inserted.
+    /// As [`Transaction::insert`]; then nothing has been inserted. A row that does not fit is named
+    /// by its key, or if it has none by its place among the rows, from 1.
     pub fn load(
         &self,
         table: &str,
         rows: impl IntoIterator<Item = RowInput>,
     ) -> Result<usize, Error> {
+        let (id, table) = find(self.schema(), table)?;
         let mut changes = Vec::new();
-        for row in rows {
-            let (table, row) = row_for(self.schema(), table, row)?;
-            changes.push(Change::Insert { table, row });
+        for (at, input) in rows.into_iter().enumerate() {
+            let row = input.to_row(table).map_err(|problem| {
+                row_problem(table, input.describe_key(table), Some(at + 1), problem)
+            })?;
+            changes.push(Change::Insert { table: id, row });
         }
         Ok(self.apply(changes)?.len())
+    }
+
+    /// Whether a query is sound: what [`subscribe`](Database::subscribe) would refuse as a query,
+    /// this does, without evaluating anything. Cost: O(query).
+    ///
+    /// # Errors
+    /// A query that the schema does not allow.
+    pub fn check(&self, query: &Query) -> Result<(), Error> {
+        self.check_with(query, &Params::default())
+    }
+
+    /// Whether a query is sound with values for its parameters.
+    ///
+    /// # Errors
+    /// As [`check`](Database::check), and a parameter without a value.
+    pub fn check_with(&self, query: &Query, params: &Params) -> Result<(), Error> {
+        query.compile(self.schema(), params)?;
+        Ok(())
     }
 
     /// Subscribes to a query: the result is kept exactly right until the subscription is dropped.
@@ -273,7 +299,8 @@ impl Database {
         Ok(self.shared.lock_engine()?.version())
     }
 
-    /// Bytes held, by owner: tables and indexes of the source, and the state of live queries.
+    /// Bytes held, by owner: tables and indexes of the source, the state of live queries, and what
+    /// is kept for subscribers. Cost: O(levels, subscriptions and trees kept).
     ///
     /// # Errors
     /// A call from inside a transaction.
@@ -283,6 +310,7 @@ impl Database {
         Ok(MemoryUsage {
             source: source.memory(),
             queries: engine.graph().state_bytes(),
+            feeds: engine.feed_bytes(),
             levels,
             partitions,
         })
@@ -294,161 +322,7 @@ impl Database {
     /// [`Error::Diverged`] on a difference.
     pub fn verify(&self) -> Result<(), Error> {
         let (mut source, engine) = self.shared.lock("Database::verify")?;
-        engine.verify(&mut **source)
+        let version = engine.version();
+        engine.verify(&mut **source, version)
     }
-}
-
-/// Bytes held by a database; see [`Database::memory_usage`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemoryUsage {
-    /// Of each table and index of the source.
-    pub source: Vec<(String, usize)>,
-    /// Of all live queries, without the rows, which they share with the source.
-    pub queries: usize,
-    /// How many distinct query levels are live.
-    pub levels: usize,
-    /// How many partitions those have.
-    pub partitions: usize,
-}
-
-/// A transaction that is not finished yet; rolled back unless it is `done`.
-struct InFlight<'e> {
-    source: &'e mut dyn Source,
-    shared: &'e Shared,
-}
-
-impl InFlight<'_> {
-    fn run<T>(
-        &mut self,
-        write: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
-        self.shared.in_transaction.store(thread_number(), Ordering::Release);
-        write(&mut Transaction::new(&mut *self.source))
-    }
-
-    fn done(self) {
-        self.shared.in_transaction.store(0, Ordering::Release);
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.source.rollback();
-        self.shared.in_transaction.store(0, Ordering::Release);
-    }
-}
-
-fn apply_error(error: ApplyError) -> Error {
-    match error {
-        ApplyError::Source(error) => Error::Source(error),
-        error => Error::Apply(error),
-    }
-}
-
-type SourceGuard<'s> = MutexGuard<'s, Box<dyn Source>>;
-type EngineGuard<'s> = MutexGuard<'s, Engine>;
-
-impl Shared {
-    /// The source, for one operation.
-    fn lock_source(&self, operation: &'static str) -> Result<SourceGuard<'_>, Error> {
-        if self.in_transaction.load(Ordering::Acquire) == thread_number() {
-            return Err(Error::Reentrant { operation });
-        }
-        // A panic while it was held has been rolled back by `InFlight`, or broke the engine.
-        Ok(self.source.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// The engine, for what needs no source: reading results.
-    pub(crate) fn lock_engine(&self) -> Result<EngineGuard<'_>, Error> {
-        let engine = self.engine.lock().unwrap_or_else(PoisonError::into_inner);
-        if engine.is_broken() {
-            return Err(Error::Broken);
-        }
-        Ok(engine)
-    }
-
-    /// Source and engine, for what fills or releases results.
-    pub(crate) fn lock(
-        &self,
-        operation: &'static str,
-    ) -> Result<(SourceGuard<'_>, EngineGuard<'_>), Error> {
-        let mut source = self.lock_source(operation)?;
-        let mut engine = self.lock_engine()?;
-        self.release_dropped(&mut **source, &mut engine);
-        Ok((source, engine))
-    }
-
-    /// Takes a finished transaction of the source to the results and makes it permanent.
-    fn commit(&self, source: &mut dyn Source, batch: &Batch) -> Result<Vec<Notice>, Error> {
-        let mut engine = self.lock_engine().inspect_err(|_| source.rollback())?;
-        let outcome = engine.commit(source, batch);
-        self.release_dropped(source, &mut engine);
-        outcome
-    }
-
-    fn release_dropped(&self, source: &mut dyn Source, engine: &mut Engine) {
-        if self.has_dropped.swap(false, Ordering::AcqRel) {
-            let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-            for (root, keeps_rows) in dropped.drain(..) {
-                engine.unsubscribe(source, root, keeps_rows);
-            }
-        }
-    }
-
-    /// Releases the result of a dropped subscription: now, or if somebody is writing, before the
-    /// next operation that needs both locks.
-    pub(crate) fn release(&self, root: RootId, keeps_rows: bool) {
-        if let Ok(mut source) = self.source.try_lock()
-            && let Ok(mut engine) = self.lock_engine()
-        {
-            return engine.unsubscribe(&mut **source, root, keeps_rows);
-        }
-        let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-        dropped.push((root, keeps_rows));
-        self.has_dropped.store(true, Ordering::Release);
-    }
-
-    /// Tells listeners of what was committed, in commit order, without the engine's lock. A
-    /// commit made by a listener is delivered by the delivery that is under way.
-    pub(crate) fn deliver(&self, notices: Vec<Notice>) {
-        if notices.is_empty() {
-            return;
-        }
-        let deliveries = || self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut state = deliveries();
-        state.queue.extend(notices);
-        if std::mem::replace(&mut state.delivering, true) {
-            return;
-        }
-        drop(state);
-        // Stands down even if a listener panics.
-        struct StandDown<'d>(&'d Mutex<Deliveries>);
-        impl Drop for StandDown<'_> {
-            fn drop(&mut self) {
-                self.0.lock().unwrap_or_else(PoisonError::into_inner).delivering = false;
-            }
-        }
-        let stand_down = StandDown(&self.deliveries);
-        loop {
-            let mut state = deliveries();
-            let Some((feed, committed)) = state.queue.pop_front() else {
-                state.delivering = false;
-                drop(state);
-                std::mem::forget(stand_down);
-                return;
-            };
-            drop(state);
-            feed.tell(&committed);
-        }
-    }
-}
-
-/// A number of this thread that no other living thread has; never zero.
-fn thread_number() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    thread_local! {
-        static NUMBER: u64 = NEXT.fetch_add(1, Ordering::Relaxed);
-    }
-    NUMBER.with(|number| *number)
 }

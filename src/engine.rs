@@ -4,7 +4,7 @@
 //! has a lock of its own, which is taken first; whoever writes or fills results passes it in.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use penstock_operators::delta::Batch;
 use penstock_operators::graph::{Graph, RootId};
@@ -16,7 +16,9 @@ use penstock_operators::source::Source;
 use penstock_operators::view::Node;
 
 use crate::error::Error;
-use crate::feed::{Committed, Feed};
+use crate::feed::{Committed, Feed, Limits};
+use crate::memory_usage::Sizes;
+use crate::notice::Notice;
 
 /// Subscribed results by root, with a fixed hasher.
 type Feeds = HashMap<RootId, Subscribed, ahash::RandomState>;
@@ -36,22 +38,19 @@ pub(crate) struct Engine {
     version: u64,
     feeds: Feeds,
     verify: bool,
-    max_pending: u64,
+    limits: Limits,
     /// Set while state is being changed, so that a panic in between is noticed.
     changing: bool,
 }
 
-/// A feed with what was committed to it, to be told once the lock is released.
-pub(crate) type Notice = (Arc<Feed>, Arc<Committed>);
-
 impl Engine {
-    pub(crate) fn new(verify: bool, max_pending: u64) -> Engine {
+    pub(crate) fn new(verify: bool, limits: Limits) -> Engine {
         Engine {
             graph: Graph::new(nanoseconds),
             version: 0,
             feeds: Feeds::with_hasher(ahash::RandomState::with_seeds(5, 7, 11, 13)),
             verify,
-            max_pending,
+            limits,
             changing: false,
         }
     }
@@ -62,6 +61,22 @@ impl Engine {
 
     pub(crate) fn version(&self) -> u64 {
         self.version
+    }
+
+    /// How much a subscriber may leave unread.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Bytes of the patches and trees that are kept for subscribers.
+    pub(crate) fn feed_bytes(&self) -> usize {
+        let mut sizes = Sizes::new();
+        let mut bytes = 0;
+        for entry in self.feeds.values() {
+            bytes += entry.feed.retained_bytes() as usize;
+            bytes += entry.snapshot.as_ref().map_or(0, |list| sizes.list(list, false));
+        }
+        bytes
     }
 
     pub(crate) fn graph(&self) -> &Graph {
@@ -117,7 +132,7 @@ impl Engine {
         });
         let feed = self.join(source.schema(), new, plan);
         self.leave(root);
-        Ok((new, feed, Arc::new(Committed { version: self.version, tree, rows })))
+        Ok((new, feed, Arc::new(Committed::new(self.version, tree, rows))))
     }
 
     /// Takes one subscriber away.
@@ -175,40 +190,42 @@ impl Engine {
         source: &mut dyn Source,
         batch: &Batch,
     ) -> Result<Vec<Notice>, Error> {
+        let version = self.version + u64::from(!batch.is_empty());
         self.changing = true;
-        let done = self
-            .graph
-            .advance(source, batch)
-            .and_then(|()| source.commit().inspect_err(|_| self.graph.undo()));
-        if let Err(error) = done {
+        if let Err(error) = self.advance(source, batch, version) {
             source.rollback();
             self.changing = false;
-            return Err(error.into());
+            return Err(error);
         }
         let patches = self.graph.commit(source.schema());
         self.changing = false;
-        if !batch.is_empty() {
-            self.version += 1;
-        }
-        let version = self.version;
+        self.version = version;
         let mut notices = Vec::new();
         for patch in patches {
             let Some(entry) = self.feeds.get_mut(&patch.root) else { continue };
             entry.snapshot = None;
-            let committed = Arc::new(Committed { version, tree: patch.tree, rows: patch.rows });
-            entry.feed.append(Arc::clone(&committed), self.max_pending);
-            if entry.feed.has_listeners() {
-                notices.push((Arc::clone(&entry.feed), committed));
-            }
-        }
-        if self.verify {
-            self.verify(source)?;
+            let committed = Arc::new(Committed::new(version, patch.tree, patch.rows));
+            notices.extend(entry.feed.append(&committed, self.limits));
         }
         Ok(notices)
     }
 
-    /// Compares every subscribed result with a fresh evaluation.
-    pub(crate) fn verify(&self, source: &mut dyn Source) -> Result<(), Error> {
+    /// The part of a commit that can fail; then the graph is as before.
+    fn advance(
+        &mut self,
+        source: &mut dyn Source,
+        batch: &Batch,
+        version: u64,
+    ) -> Result<(), Error> {
+        self.graph.advance(source, batch)?;
+        // The source still has the transaction in flight, and reads see its writes.
+        let verified = if self.verify { self.verify(source, version) } else { Ok(()) };
+        let done = verified.and_then(|()| Ok(source.commit()?));
+        done.inspect_err(|_| self.graph.undo())
+    }
+
+    /// Compares every subscribed result with a fresh evaluation. The version is for the error.
+    pub(crate) fn verify(&self, source: &mut dyn Source, version: u64) -> Result<(), Error> {
         let mut roots: Vec<RootId> = self.feeds.keys().copied().collect();
         roots.sort();
         for root in roots {
@@ -216,7 +233,7 @@ impl Engine {
             let fresh = evaluate(source, &entry.plan)?;
             if fresh != self.graph.snapshot(root) {
                 let table = entry.table.clone();
-                return Err(Error::Diverged { table, version: self.version });
+                return Err(Error::Diverged { table, version });
             }
         }
         Ok(())
@@ -261,6 +278,3 @@ fn nanoseconds() -> u64 {
     let elapsed = ORIGIN.get_or_init(Instant::now).elapsed();
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
-
-/// Where a feed's subscribers keep their positions.
-pub(crate) type WeakPosition = Weak<crate::feed::Position>;

@@ -34,7 +34,8 @@ pub enum Error {
     BadRow {
         /// The table's name.
         table: String,
-        /// The column at fault and what is expected.
+        /// The row, by its key or its place in a batch if it has either, the column at fault and
+        /// what is expected.
         problem: String,
     },
     /// A relationship declared to lead to one row that leads to two.
@@ -78,7 +79,7 @@ pub enum Error {
     Diverged {
         /// The root table of the query.
         table: String,
-        /// The commit after which they differ.
+        /// The commit with which they differ; by `verify_every_commit` it has been undone.
         version: u64,
     },
     /// A panic in the library left the database in an unknown state.

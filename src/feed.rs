@@ -3,21 +3,29 @@
 //! A feed is a chain of links, one per patch, that only the engine appends to. Each subscriber
 //! holds the last link that it has seen, so a patch costs the same for one subscriber as for a
 //! thousand, and links that everybody has seen free themselves. A subscriber that falls too far
-//! behind is moved to the end and told to start over from the current tree.
+//! behind lets go of the chain and is told to start over from the current tree.
+//!
+//! Everything that decides who is told of what (appending, listening, leaving) happens under the
+//! engine's lock.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::task::Waker;
 use std::time::Duration;
 
 use penstock_operators::row_set::RowSetPatch;
 use penstock_operators::view::ListPatch;
-
 use smallvec::SmallVec;
 
-use crate::engine::WeakPosition;
+use crate::memory_usage::Sizes;
+use crate::notice::{Listener, Notice};
 
 /// How many appends pass between two looks for subscribers that are too far behind.
 const CHECK_EVERY: u64 = 64;
+/// Into how many parts the limit in bytes is divided; there is a look at the end of each too.
+const BYTE_CHECKS: u64 = 16;
+/// Below this many positions nobody looks for dead ones.
+const PRUNE_FROM: usize = 16;
 
 /// What one transaction changed in one result.
 #[derive(Debug)]
@@ -25,36 +33,66 @@ pub(crate) struct Committed {
     pub(crate) version: u64,
     pub(crate) tree: Arc<ListPatch>,
     pub(crate) rows: Option<Arc<RowSetPatch>>,
+    /// Bytes that keeping it takes, about.
+    pub(crate) bytes: u64,
 }
 
 impl Committed {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.tree.is_empty() && self.rows.as_ref().is_none_or(|rows| rows.is_empty())
+    pub(crate) fn new(
+        version: u64,
+        tree: Arc<ListPatch>,
+        rows: Option<Arc<RowSetPatch>>,
+    ) -> Committed {
+        let bytes = Sizes::new().patch(&tree, rows.as_deref()) as u64;
+        Committed { version, tree, rows, bytes }
     }
 
-    /// Whether a subscriber has to be told.
-    fn concerns(&self, keeps_rows: bool) -> bool {
-        keeps_rows || !self.tree.is_empty()
+    pub(crate) fn is_empty(&self) -> bool {
+        self.tree.is_empty() && self.rows.as_ref().is_none_or(|rows| rows.is_empty())
     }
 
     /// What a subscriber is told, if anything: another one may keep the row set that this one
     /// does not.
     pub(crate) fn for_subscriber(self: &Arc<Self>, keeps_rows: bool) -> Option<Arc<Committed>> {
-        if !self.concerns(keeps_rows) {
+        if !keeps_rows && self.tree.is_empty() {
             return None;
         }
         if keeps_rows || self.rows.is_none() {
             return Some(Arc::clone(self));
         }
-        let (version, tree) = (self.version, Arc::clone(&self.tree));
-        Some(Arc::new(Committed { version, tree, rows: None }))
+        let (version, tree, bytes) = (self.version, Arc::clone(&self.tree), self.bytes);
+        Some(Arc::new(Committed { version, tree, rows: None, bytes }))
+    }
+}
+
+/// How much a subscriber may leave unread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) patches: u64,
+    pub(crate) bytes: u64,
+}
+
+/// How much has been appended to a feed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    patches: u64,
+    /// Those that change the tree.
+    trees: u64,
+    bytes: u64,
+}
+
+impl Count {
+    /// Whether a subscriber that has seen `self` has to be told of something until `end`.
+    fn is_behind(&self, end: &Count, keeps_rows: bool) -> bool {
+        if keeps_rows { end.patches > self.patches } else { end.trees > self.trees }
     }
 }
 
 /// One link of the chain.
 #[derive(Debug)]
 struct Link {
-    number: u64,
+    /// With this link.
+    count: Count,
     /// Absent in the first link.
     committed: Option<Arc<Committed>>,
     next: OnceLock<Arc<Link>>,
@@ -70,42 +108,69 @@ impl Drop for Link {
     }
 }
 
-/// A callback that is told of every patch.
-pub(crate) type Listener = Arc<Mutex<dyn FnMut(&Arc<Committed>) + Send>>;
-
 /// The patches of one result.
+///
+/// Its locks are taken in the order waiting, last, a position's; none while another lock of the
+/// database is taken.
 pub(crate) struct Feed {
     last: Mutex<Arc<Link>>,
-    positions: Mutex<Vec<WeakPosition>>,
+    positions: Mutex<Positions>,
     waiting: Mutex<Waiting>,
     changed: Condvar,
-    /// How many listeners, wakers and waiting threads there are.
-    interested: AtomicUsize,
 }
 
 #[derive(Default)]
+struct Positions {
+    all: Vec<Weak<Position>>,
+    made: u64,
+    /// At how many positions to look for dead ones again.
+    prune_at: usize,
+}
+
+/// Who wants to be told of patches as they come.
+#[derive(Default)]
 struct Waiting {
-    listeners: Vec<(u64, Listener)>,
-    wakers: Vec<std::task::Waker>,
+    /// By number, so in the order in which they came.
+    listeners: BTreeMap<u64, Arc<Listener>>,
     next_listener: u64,
+    /// By the number of their position: one per subscription.
+    wakers: BTreeMap<u64, Waker>,
+    threads: usize,
 }
 
 /// Where a subscriber is in a feed.
 #[derive(Debug)]
-pub(crate) struct Position(Mutex<Seen>);
+pub(crate) struct Position {
+    /// Among the positions of its feed.
+    number: u64,
+    seen: Mutex<Seen>,
+    /// Bytes of the patches that the subscriber has taken out of other feeds and keeps.
+    earlier: std::sync::atomic::AtomicU64,
+}
 
 #[derive(Debug)]
-struct Seen {
-    link: Arc<Link>,
-    /// Whether patches were lost and the subscriber has to start over.
-    lost: bool,
+enum Seen {
+    /// Everything up to this link; what follows is kept for the subscriber.
+    Following(Arc<Link>),
+    /// Nothing is kept: if there is anything after this count, or something was `lost` before,
+    /// the subscriber has to start over.
+    Away { count: Count, lost: bool },
+}
+
+impl Seen {
+    fn is_behind(&self, end: &Link, keeps_rows: bool) -> bool {
+        match self {
+            Seen::Following(link) => link.count.is_behind(&end.count, keeps_rows),
+            Seen::Away { count, lost } => *lost || count.is_behind(&end.count, keeps_rows),
+        }
+    }
 }
 
 /// What a subscriber has not seen yet.
 pub(crate) enum Pending {
     /// The patches, oldest first.
     Patches(SmallVec<[Arc<Committed>; 1]>),
-    /// Too many: start over from the current tree.
+    /// They have not been kept: start over from the current tree.
     Lost,
 }
 
@@ -116,147 +181,206 @@ fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Feed {
     pub(crate) fn new() -> Feed {
+        let first = Link { count: Count::default(), committed: None, next: OnceLock::new() };
         Feed {
-            last: Mutex::new(Arc::new(Link { number: 0, committed: None, next: OnceLock::new() })),
+            last: Mutex::new(Arc::new(first)),
             positions: Mutex::default(),
             waiting: Mutex::default(),
             changed: Condvar::new(),
-            interested: AtomicUsize::new(0),
         }
     }
 
     /// A position at the end.
     pub(crate) fn position(&self) -> Arc<Position> {
-        let link = Arc::clone(&lock(&self.last));
-        let position = Arc::new(Position(Mutex::new(Seen { link, lost: false })));
+        let seen = Mutex::new(Seen::Following(Arc::clone(&lock(&self.last))));
         let mut positions = lock(&self.positions);
-        positions.retain(|position| position.strong_count() > 0);
-        positions.push(Arc::downgrade(&position));
+        let number = positions.made;
+        positions.made += 1;
+        let position = Arc::new(Position { number, seen, earlier: Default::default() });
+        if positions.all.len() >= positions.prune_at.max(PRUNE_FROM) {
+            positions.all.retain(|position| position.strong_count() > 0);
+            positions.prune_at = 2 * positions.all.len();
+        }
+        positions.all.push(Arc::downgrade(&position));
         position
     }
 
-    /// Moves a position to the end.
-    pub(crate) fn skip(&self, position: &Position) {
-        *lock(&position.0) = Seen { link: Arc::clone(&lock(&self.last)), lost: false };
+    /// Moves a position to the end, from where patches are kept for it if it is to `follow`.
+    pub(crate) fn skip(&self, position: &Position, follow: bool) {
+        let last = lock(&self.last);
+        *lock(&position.seen) = match follow {
+            true => Seen::Following(Arc::clone(&last)),
+            false => Seen::Away { count: last.count, lost: false },
+        };
     }
 
-    /// Appends a patch; subscribers more than `max_pending` patches behind lose what they missed.
-    pub(crate) fn append(&self, committed: Arc<Committed>, max_pending: u64) {
-        let mut last = lock(&self.last);
-        let number = last.number + 1;
-        let link = Arc::new(Link { number, committed: Some(committed), next: OnceLock::new() });
-        // Only this method sets `next`, once per link, under the lock of `last`.
-        let _ = last.next.set(Arc::clone(&link));
-        *last = link;
-        if number.is_multiple_of(CHECK_EVERY) {
-            let end = Arc::clone(&last);
-            drop(last);
-            for position in lock(&self.positions).iter().filter_map(std::sync::Weak::upgrade) {
-                let mut seen = lock(&position.0);
-                if end.number - seen.link.number > max_pending {
-                    *seen = Seen { link: Arc::clone(&end), lost: true };
+    /// Appends a patch; subscribers that are too far behind lose what they missed. Returns the
+    /// notice for those who want to be told, if there are any.
+    pub(crate) fn append(&self, committed: &Arc<Committed>, limits: Limits) -> Option<Notice> {
+        let (before, end) = {
+            let mut last = lock(&self.last);
+            let before = last.count;
+            let count = Count {
+                patches: before.patches + 1,
+                trees: before.trees + u64::from(!committed.tree.is_empty()),
+                bytes: before.bytes + committed.bytes,
+            };
+            let committed = Some(Arc::clone(committed));
+            let link = Arc::new(Link { count, committed, next: OnceLock::new() });
+            // Only this method sets `next`, once per link, under the lock of `last`.
+            let _ = last.next.set(Arc::clone(&link));
+            *last = link;
+            (before, last.count)
+        };
+        let step = (limits.bytes / BYTE_CHECKS).max(1);
+        if end.patches.is_multiple_of(CHECK_EVERY) || before.bytes / step != end.bytes / step {
+            self.lose_beyond(limits, end);
+        }
+        // Whoever registers after this lock was released sees the link.
+        let mut waiting = lock(&self.waiting);
+        if waiting.threads > 0 {
+            self.changed.notify_all();
+        }
+        let wakers: Vec<Waker> = std::mem::take(&mut waiting.wakers).into_values().collect();
+        if waiting.listeners.is_empty() && wakers.is_empty() {
+            return None;
+        }
+        let listeners = waiting.listeners.values();
+        Some(Notice::new(Arc::clone(committed), listeners.cloned(), wakers))
+    }
+
+    fn lose_beyond(&self, limits: Limits, end: Count) {
+        lock(&self.positions).all.retain(|position| {
+            let Some(position) = position.upgrade() else { return false };
+            let mut seen = lock(&position.seen);
+            if let Seen::Following(link) = &*seen {
+                let count = link.count;
+                // A subscriber may have taken patches since, and be past this end.
+                if end.patches.saturating_sub(count.patches) > limits.patches
+                    || end.bytes.saturating_sub(count.bytes) > limits.bytes
+                {
+                    *seen = Seen::Away { count, lost: true };
                 }
             }
-        }
+            true
+        });
     }
 
-    /// Whether anybody wants to be told of patches as they come.
-    pub(crate) fn has_listeners(&self) -> bool {
-        self.interested.load(Ordering::Acquire) > 0
+    /// Whether there is something that a position has not seen.
+    pub(crate) fn is_behind(&self, position: &Position, keeps_rows: bool) -> bool {
+        let last = lock(&self.last);
+        lock(&position.seen).is_behind(&last, keeps_rows)
     }
 
-    /// Tells listeners and those who wait. Called without the database's lock.
-    pub(crate) fn tell(&self, committed: &Arc<Committed>) {
-        let (listeners, wakers) = {
-            let mut waiting = lock(&self.waiting);
-            let wakers = std::mem::take(&mut waiting.wakers);
-            self.interested.fetch_sub(wakers.len(), Ordering::AcqRel);
-            (waiting.listeners.clone(), wakers)
+    /// Takes what a position has not seen. Where nothing was kept and nothing missed, patches are
+    /// kept from now on if it is to `follow`.
+    pub(crate) fn take(&self, position: &Position, keeps_rows: bool, follow: bool) -> Pending {
+        let last = lock(&self.last);
+        let mut seen = lock(&position.seen);
+        let Seen::Following(link) = &mut *seen else {
+            if seen.is_behind(&last, keeps_rows) {
+                return Pending::Lost;
+            }
+            *seen = match follow {
+                true => Seen::Following(Arc::clone(&last)),
+                // What does not concern the subscriber now may do so once it keeps rows.
+                false => Seen::Away { count: last.count, lost: false },
+            };
+            return Pending::Patches(SmallVec::new());
         };
-        self.changed.notify_all();
-        wakers.into_iter().for_each(std::task::Waker::wake);
-        for (_, listener) in listeners {
-            self::tell(&listener, committed);
+        let mut patches = SmallVec::new();
+        while let Some(next) = link.next.get().cloned() {
+            patches.extend(next.committed.clone());
+            *link = next;
         }
+        Pending::Patches(patches)
+    }
+
+    /// Makes a position keep nothing from where it is; if it has `lost` something, the subscriber
+    /// has to start over in any case.
+    pub(crate) fn detach(&self, position: &Position, has_lost: bool) {
+        let mut seen = lock(&position.seen);
+        let (count, lost) = match &*seen {
+            Seen::Following(link) => (link.count, has_lost),
+            Seen::Away { count, lost } => (*count, *lost || has_lost),
+        };
+        *seen = Seen::Away { count, lost };
     }
 
     /// Waits until a position is behind, or the time is over. Returns whether it is behind.
     pub(crate) fn wait(&self, position: &Position, keeps_rows: bool, timeout: Duration) -> bool {
-        self.interested.fetch_add(1, Ordering::AcqRel);
-        let waiting = lock(&self.waiting);
-        let outcome = self
+        let mut waiting = lock(&self.waiting);
+        waiting.threads += 1;
+        let (mut waiting, _) = self
             .changed
-            .wait_timeout_while(waiting, timeout, |_| !position.is_behind(keeps_rows))
+            .wait_timeout_while(waiting, timeout, |_| !self.is_behind(position, keeps_rows))
             .unwrap_or_else(PoisonError::into_inner);
-        drop(outcome);
-        self.interested.fetch_sub(1, Ordering::AcqRel);
-        position.is_behind(keeps_rows)
+        waiting.threads -= 1;
+        drop(waiting);
+        self.is_behind(position, keeps_rows)
     }
 
-    /// Wakes a task at the next patch.
+    /// Wakes a task at the next patch, in place of the one set for this position before.
     #[cfg(feature = "stream")]
-    pub(crate) fn wake(&self, waker: &std::task::Waker) {
-        let mut waiting = lock(&self.waiting);
-        if !waiting.wakers.iter().any(|other| other.will_wake(waker)) {
-            waiting.wakers.push(waker.clone());
-            self.interested.fetch_add(1, Ordering::AcqRel);
-        }
+    pub(crate) fn wake(&self, position: &Position, waker: &Waker) {
+        use std::collections::btree_map::Entry;
+        let replaced = match lock(&self.waiting).wakers.entry(position.number) {
+            Entry::Occupied(known) if known.get().will_wake(waker) => None,
+            Entry::Occupied(mut known) => Some(known.insert(waker.clone())),
+            Entry::Vacant(free) => {
+                free.insert(waker.clone());
+                None
+            }
+        };
+        // Outside of the lock: it may be the last handle of a task.
+        drop(replaced);
+    }
+
+    /// Takes the task out that is to be woken for a position.
+    pub(crate) fn take_waker(&self, position: &Position) -> Option<Waker> {
+        lock(&self.waiting).wakers.remove(&position.number)
+    }
+
+    /// How many tasks are to be woken.
+    #[cfg(all(test, feature = "stream"))]
+    pub(crate) fn wakers(&self) -> usize {
+        lock(&self.waiting).wakers.len()
     }
 
     /// Adds a listener and returns its number.
-    pub(crate) fn listen(&self, listener: Listener) -> u64 {
+    pub(crate) fn listen(&self, listener: Arc<Listener>) -> u64 {
         let mut waiting = lock(&self.waiting);
         let number = waiting.next_listener;
         waiting.next_listener += 1;
-        waiting.listeners.push((number, listener));
-        self.interested.fetch_add(1, Ordering::AcqRel);
+        waiting.listeners.insert(number, listener);
         number
     }
 
     /// Removes a listener and hands it back.
-    pub(crate) fn unlisten(&self, number: u64) -> Option<Listener> {
-        let mut waiting = lock(&self.waiting);
-        let at = waiting.listeners.iter().position(|(other, _)| *other == number)?;
-        self.interested.fetch_sub(1, Ordering::AcqRel);
-        Some(waiting.listeners.remove(at).1)
+    pub(crate) fn unlisten(&self, number: u64) -> Option<Arc<Listener>> {
+        lock(&self.waiting).listeners.remove(&number)
     }
-}
 
-/// Tells one listener.
-pub(crate) fn tell(listener: &Listener, committed: &Arc<Committed>) {
-    (lock(listener))(committed);
+    /// Bytes of the patches that are kept for subscribers. Cost: O(subscribers).
+    pub(crate) fn retained_bytes(&self) -> u64 {
+        let end = lock(&self.last).count.bytes;
+        let positions: Vec<Arc<Position>> =
+            lock(&self.positions).all.iter().filter_map(Weak::upgrade).collect();
+        let mut from = end;
+        let mut earlier = 0;
+        for position in positions {
+            earlier += position.earlier.load(std::sync::atomic::Ordering::Relaxed);
+            if let Seen::Following(link) = &*lock(&position.seen) {
+                from = from.min(link.count.bytes);
+            }
+        }
+        end - from + earlier
+    }
 }
 
 impl Position {
-    /// Whether there is something that has not been seen.
-    pub(crate) fn is_behind(&self, keeps_rows: bool) -> bool {
-        let seen = lock(&self.0);
-        let mut next = seen.link.next.get();
-        while let Some(link) = next {
-            if link.committed.as_ref().is_some_and(|committed| committed.concerns(keeps_rows)) {
-                return true;
-            }
-            next = link.next.get();
-        }
-        seen.lost
-    }
-
-    /// Makes the subscriber start over.
-    pub(crate) fn lose(&self) {
-        lock(&self.0).lost = true;
-    }
-
-    /// Takes what has not been seen.
-    pub(crate) fn take(&self) -> Pending {
-        let mut seen = lock(&self.0);
-        if std::mem::take(&mut seen.lost) {
-            return Pending::Lost;
-        }
-        let mut patches = SmallVec::new();
-        while let Some(next) = seen.link.next.get().cloned() {
-            patches.extend(next.committed.clone());
-            seen.link = next;
-        }
-        Pending::Patches(patches)
+    /// Sets how many bytes of patches from other feeds the subscriber keeps.
+    pub(crate) fn set_earlier(&self, bytes: u64) {
+        self.earlier.store(bytes, std::sync::atomic::Ordering::Relaxed);
     }
 }

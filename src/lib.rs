@@ -41,7 +41,7 @@
 //! # Ok::<(), penstock::Error>(())
 //! ```
 //!
-//! Where to look: [`Database`] opens and writes; [`Query`](query::Query) and the functions in
+//! Where to look: [`Database`] opens and writes; [`Query`] and the functions in
 //! [`query`] state what to keep; [`Subscription`] is a live result, [`Tree`] and [`Patch`] what it
 //! hands out. The dataflow itself is in the crate `penstock_operators`, re-exported as
 //! [`operators`].
@@ -53,9 +53,12 @@ mod error;
 mod explain;
 mod feed;
 pub mod json;
+mod memory_usage;
+mod notice;
 mod patch;
 pub mod query;
 mod row_input;
+mod shared;
 pub mod source;
 #[cfg(feature = "stream")]
 mod stream;
@@ -69,16 +72,17 @@ pub use penstock_operators::schema::{Schema, SchemaError, Table, TableId, TableS
 pub use penstock_operators::source::{ApplyError, Source, SourceError};
 pub use penstock_operators::value::{ColumnType, Value, ValueRef};
 
-pub use database::{Database, DatabaseBuilder, MAX_PENDING_PATCHES, MemoryUsage};
+pub use database::{Database, DatabaseBuilder, MAX_PENDING_BYTES, MAX_PENDING_PATCHES};
 pub use error::Error;
 pub use explain::Explain;
-pub use patch::{Change, Patch, Path, RowChanges, Step};
+pub use memory_usage::MemoryUsage;
+pub use patch::{Change, Changes, Patch, Path, RowChanges, Step};
 pub use query::{
     Asc, Desc, Direction, Params, Query, QueryError, Related, and, col, exists, exists_where, not,
     not_exists, not_exists_where, or, param,
 };
 pub use row_input::RowInput;
 pub use source::MemorySource;
-pub use subscription::{Changes, Subscription};
+pub use subscription::Subscription;
 pub use transaction::Transaction;
 pub use tree::{Entries, Entry, RowView, Tree};

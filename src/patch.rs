@@ -6,6 +6,7 @@ use std::sync::Arc;
 use penstock_operators::row::Row;
 use penstock_operators::schema::{Schema, TableId};
 use penstock_operators::view::{ListPatch, Op};
+use smallvec::SmallVec;
 
 use crate::feed::Committed;
 use crate::query::ViewFormat;
@@ -106,6 +107,14 @@ impl Patch {
     pub(crate) fn reset(tree: Tree) -> Patch {
         let context = PatchContext { schema: tree.schema_handle(), view: tree.view_handle() };
         Patch { context: Arc::new(context), content: Content::Reset(Box::new(tree)) }
+    }
+
+    /// Bytes that keeping it takes, about.
+    pub(crate) fn bytes(&self) -> u64 {
+        match &self.content {
+            Content::Committed(committed) => committed.bytes,
+            Content::Reset(_) => 0,
+        }
     }
 
     /// The patch without the change of the row set, if anything is left.
@@ -210,6 +219,30 @@ impl Patch {
         }
     }
 }
+
+/// Patches taken from a subscription, oldest first.
+#[derive(Debug)]
+pub struct Changes(smallvec::IntoIter<[Patch; 1]>);
+
+impl Changes {
+    pub(crate) fn new(patches: SmallVec<[Patch; 1]>) -> Changes {
+        Changes(patches.into_iter())
+    }
+}
+
+impl Iterator for Changes {
+    type Item = Patch;
+
+    fn next(&mut self) -> Option<Patch> {
+        self.0.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Changes {}
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -112,6 +112,35 @@ impl RowInput {
         Ok(row)
     }
 
+    /// The primary key for error texts, as in `id = 7`; `None` where a column of it is missing or
+    /// of another type.
+    pub(crate) fn describe_key(&self, table: &TableSchema) -> Option<String> {
+        let mut pairs = Vec::with_capacity(table.primary_key().len());
+        for column in table.primary_key() {
+            let column = &table.columns()[*column];
+            let (_, value) = self.0.iter().rev().find(|(name, _)| *name == column.name)?;
+            if value.is_null() || !column.column_type.accepts(value.as_ref()) {
+                return None;
+            }
+            pairs.push(format!("{} = {value}", column.name));
+        }
+        Some(pairs.join(", "))
+    }
+
+    /// The primary-key columns that a JSON object has a fitting value for.
+    pub(crate) fn key_from_json(table: &TableSchema, json: &Json) -> RowInput {
+        let mut key = RowInput::new();
+        for column in table.primary_key() {
+            let column = &table.columns()[*column];
+            if let Some(json) = json.get(&*column.name)
+                && let Ok(value) = json_to_value(json, column.column_type, column.nullable)
+            {
+                key.0.push((column.name.to_string(), value));
+            }
+        }
+        key
+    }
+
     /// The encoded primary key; other columns may be present and do not matter.
     ///
     /// # Errors

@@ -1,21 +1,22 @@
 //! Subscriptions: a live result and the changes to it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use penstock_operators::graph::RootId;
 use smallvec::SmallVec;
 
-use crate::database::Shared;
 use crate::engine::with_extent;
 use crate::error::Error;
 use crate::explain::Explain;
 use crate::feed::{Committed, Feed, Pending, Position};
-use crate::patch::{Patch, PatchContext};
+use crate::notice::{Listener, Notice};
+use crate::patch::{Changes, Patch, PatchContext};
 use crate::query::{CompiledQuery, Params, Query};
 use crate::row_input::RowInput;
+use crate::shared::Shared;
 use crate::tree::{RowView, Tree};
 
 /// A live result. Dropping it unsubscribes.
@@ -23,6 +24,12 @@ use crate::tree::{RowView, Tree};
 /// [`rows`](Subscription::rows) is the result after the last commit. [`changes`](Subscription::changes)
 /// are the patches since the subscription was made, or since they were last taken: applied to the
 /// tree of that moment they give the current one, with nothing missed and nothing twice.
+///
+/// Patches are kept until they are taken. Where more are left than the database allows
+/// ([`MAX_PENDING_PATCHES`](crate::MAX_PENDING_PATCHES),
+/// [`MAX_PENDING_BYTES`](crate::MAX_PENDING_BYTES)), or where a callback is told of them instead
+/// ([`on_change`](Subscription::on_change)), they are not: then the next patch holds the whole
+/// current tree ([`Patch::reset_tree`]).
 pub struct Subscription {
     shared: Arc<Shared>,
     query: Query,
@@ -31,11 +38,14 @@ pub struct Subscription {
     /// What patches need to show names; shared with them.
     context: Arc<PatchContext>,
     root: RootId,
-    feed: Arc<Feed>,
+    pub(crate) feed: Arc<Feed>,
     position: Arc<Position>,
-    /// Patches taken from feeds that this subscription has left.
+    /// Patches taken from feeds that this subscription has left, and others not handed out yet.
     earlier: VecDeque<Patch>,
-    listeners: Vec<(Arc<Feed>, u64)>,
+    /// Whether patches have been asked for, so that they are kept even if there are callbacks.
+    takes_changes: bool,
+    /// By their numbers in the feed.
+    listeners: Vec<u64>,
     /// Shared with the callbacks.
     keeps_rows: Arc<AtomicBool>,
 }
@@ -67,6 +77,7 @@ impl Subscription {
             feed,
             position,
             earlier: VecDeque::new(),
+            takes_changes: false,
             listeners: Vec::new(),
             keeps_rows: Arc::default(),
         })
@@ -104,19 +115,31 @@ impl Subscription {
     /// [`Error::Broken`].
     pub fn resync(&mut self) -> Result<Tree, Error> {
         let mut engine = self.shared.lock_engine()?;
-        self.feed.skip(&self.position);
+        self.feed.skip(&self.position, self.keeps_patches());
         self.earlier.clear();
+        self.position.set_earlier(0);
         let nodes = engine.snapshot(self.root);
         drop(engine);
         Ok(self.tree(nodes))
     }
 
+    /// Whether patches are kept until they are taken.
+    fn keeps_patches(&self) -> bool {
+        self.takes_changes || self.listeners.is_empty()
+    }
+
+    fn keeps_rows(&self) -> bool {
+        self.keeps_rows.load(Ordering::Acquire)
+    }
+
     /// The patches since they were last taken, one per transaction that changed the result.
     pub fn changes(&mut self) -> Changes {
+        self.takes_changes = true;
         let mut patches: SmallVec<[Patch; 1]> = self.earlier.drain(..).collect();
-        match self.position.take() {
+        self.position.set_earlier(0);
+        let keeps_rows = self.keeps_rows();
+        match self.feed.take(&self.position, keeps_rows, true) {
             Pending::Patches(pending) => {
-                let keeps_rows = self.keeps_rows.load(Ordering::Acquire);
                 patches.extend(
                     pending.into_iter().filter_map(|committed| self.patch(&committed, keeps_rows)),
                 );
@@ -128,7 +151,7 @@ impl Subscription {
                 }
             }
         }
-        Changes(patches.into_iter())
+        Changes::new(patches)
     }
 
     /// Keeps patches for the next [`changes`](Subscription::changes).
@@ -149,43 +172,63 @@ impl Subscription {
     /// The next patch that has not been taken.
     #[cfg(feature = "stream")]
     pub(crate) fn next_change(&mut self) -> Option<Patch> {
-        if self.earlier.is_empty() {
-            let patches: Vec<Patch> = self.changes().collect();
+        if self.earlier.is_empty() || !self.takes_changes {
+            let patches = self.changes();
             self.earlier.extend(patches);
         }
         self.earlier.pop_front()
     }
 
-    /// Wakes a task at the next patch.
+    /// Wakes a task at the next patch; of several only the last.
     #[cfg(feature = "stream")]
     pub(crate) fn wake(&self, waker: &std::task::Waker) {
-        self.feed.wake(waker);
+        self.feed.wake(&self.position, waker);
     }
 
     /// Whether there are patches that have not been taken.
     pub fn has_changes(&self) -> bool {
-        !self.earlier.is_empty() || self.position.is_behind(self.keeps_rows.load(Ordering::Acquire))
+        !self.earlier.is_empty() || self.feed.is_behind(&self.position, self.keeps_rows())
     }
 
-    /// Blocks until there are changes, or the time is over. Returns whether there are changes.
+    /// Blocks until there are changes to take, or the time is over. Returns whether there are.
+    ///
+    /// They may be those of a transaction whose callbacks are still being called. Inside a
+    /// transaction of this thread nothing comes, so there it only waits for the time to be over.
     pub fn wait(&self, timeout: Duration) -> bool {
-        let keeps_rows = self.keeps_rows.load(Ordering::Acquire);
-        self.has_changes() || self.feed.wait(&self.position, keeps_rows, timeout)
+        self.has_changes() || self.feed.wait(&self.position, self.keeps_rows(), timeout)
     }
 
-    /// Calls back with every patch from now on, on the thread that commits, after the commit. The
-    /// callback may use the database. It stays until the subscription is dropped.
+    /// Calls back with every patch of the commits from now on, each once and in their order, and
+    /// with the difference that [`set_limit`](Subscription::set_limit) and
+    /// [`set_start`](Subscription::set_start) make. It stays until the subscription is dropped,
+    /// after which no call begins.
+    ///
+    /// It is called outside of all locks, by the thread that commits and before its call returns;
+    /// or where several commit at once or a callback does, by the one of them that is delivering
+    /// already. So it may use the database and the subscription; what it commits, or changes of
+    /// the limit, is delivered once it has returned. If it panics, the other callbacks are called
+    /// all the same, and then the panic goes on in the call that delivers.
+    ///
+    /// A copy of the result that the callback keeps up to date starts from
+    /// [`rows`](Subscription::rows) as they are at this call: while nobody else writes.
+    ///
+    /// Unless [`changes`](Subscription::changes) was called before, patches are not kept for it any
+    /// more; if it is called later, it begins with the whole tree if anything has changed.
     pub fn on_change(&mut self, mut callback: impl FnMut(&Patch) + Send + 'static) {
         let context = Arc::clone(&self.context);
-        let keeps_rows = Arc::clone(&self.keeps_rows);
-        let listener = move |committed: &Arc<Committed>| {
-            let keeps_rows = keeps_rows.load(Ordering::Acquire);
-            if let Some(committed) = committed.for_subscriber(keeps_rows) {
-                callback(&Patch::new(Arc::clone(&context), committed));
-            }
-        };
-        let number = self.feed.listen(Arc::new(Mutex::new(listener)));
-        self.listeners.push((Arc::clone(&self.feed), number));
+        let callback = move |committed| callback(&Patch::new(Arc::clone(&context), committed));
+        let listener = Listener::new(Arc::clone(&self.keeps_rows), Box::new(callback));
+        // Under the lock, so that it is told of exactly the commits that are still to come.
+        let engine = self.shared.lock_any_engine();
+        self.listeners.push(self.feed.listen(Arc::new(listener)));
+        if !self.takes_changes {
+            self.feed.detach(&self.position, !self.earlier.is_empty());
+            self.position.set_earlier(0);
+        }
+        drop(engine);
+        if !self.takes_changes {
+            self.earlier.clear();
+        }
     }
 
     /// Whether the result is as the query declares it: an error where a relationship declared to
@@ -222,6 +265,9 @@ impl Subscription {
     /// The row set holds the rows of the tree, the hidden rows of junctions, and for each EXISTS
     /// that holds one witness, the first matching row by primary key.
     ///
+    /// After a patch that holds a whole tree ([`Patch::reset_tree`]), which says nothing of the row
+    /// set, call this again.
+    ///
     /// # Errors
     /// [`Error::Broken`].
     pub fn row_set(&mut self) -> Result<Vec<RowView>, Error> {
@@ -232,13 +278,13 @@ impl Subscription {
         if self.keeps_rows.swap(false, Ordering::AcqRel) {
             engine.drop_row_set(self.root);
         }
-        match self.position.take() {
+        match self.feed.take(&self.position, false, false) {
             Pending::Patches(pending) => {
                 let earlier = std::mem::take(&mut self.earlier);
                 self.earlier.extend(earlier.into_iter().filter_map(Patch::without_rows));
                 self.queue(&pending, false);
             }
-            Pending::Lost => self.position.lose(),
+            Pending::Lost => self.feed.detach(&self.position, true),
         }
         self.keeps_rows.store(true, Ordering::Release);
         drop(engine);
@@ -276,72 +322,90 @@ impl Subscription {
             self.query = query;
             return Ok(());
         }
-        let keeps_rows = self.keeps_rows.load(Ordering::Acquire);
+        let keeps_rows = self.keeps_rows();
         let shared = Arc::clone(&self.shared);
         let (mut source, mut engine) = shared.lock("Subscription::set_limit")?;
         let (root, feed, committed) = engine.rebind(&mut **source, self.root, &plan, keeps_rows)?;
-        let position = feed.position();
-        // Under the lock, so that nothing committed from now on is taken from the old feed.
-        match self.position.take() {
-            Pending::Patches(pending) => {
+        // Under the lock, so that nothing committed from now on is taken from the old feed, and
+        // callbacks are told of this between what was committed before and after.
+        let (left, before) = (std::mem::replace(&mut self.feed, feed), Arc::clone(&self.position));
+        self.position = self.feed.position();
+        match left.take(&before, keeps_rows, false) {
+            Pending::Patches(pending) if self.keeps_patches() => {
                 self.queue(&pending, keeps_rows);
                 self.queue(std::slice::from_ref(&committed), keeps_rows);
+                let bytes = self.earlier.iter().map(Patch::bytes).sum();
+                let limits = engine.limits();
+                if bytes > limits.bytes || self.earlier.len() as u64 > limits.patches {
+                    self.lose();
+                } else {
+                    self.position.set_earlier(bytes);
+                }
             }
-            Pending::Lost => {
-                self.earlier.clear();
-                position.lose();
+            Pending::Patches(_) if committed.for_subscriber(keeps_rows).is_none() => {
+                self.feed.detach(&self.position, false);
             }
+            _ => self.lose(),
         }
+        let mut listeners: Vec<Arc<Listener>> =
+            self.listeners.drain(..).filter_map(|number| left.unlisten(number)).collect();
+        for listener in &listeners {
+            self.listeners.push(self.feed.listen(Arc::clone(listener)));
+        }
+        // A task that waits for patches would not hear of those of the new feed.
+        let wakers: Vec<_> = left.take_waker(&before).into_iter().collect();
+        if committed.is_empty() {
+            listeners.clear();
+        }
+        if !(listeners.is_empty() && wakers.is_empty()) {
+            shared.deliveries.queue([Notice::new(committed, listeners.into_iter(), wakers)]);
+        }
+        (self.root, self.compiled.plan, self.query) = (root, plan, query);
         drop((engine, source));
-        for (left, number) in std::mem::take(&mut self.listeners) {
-            let Some(listener) = left.unlisten(number) else { continue };
-            let number = feed.listen(Arc::clone(&listener));
-            self.listeners.push((Arc::clone(&feed), number));
-            if !committed.is_empty() {
-                crate::feed::tell(&listener, &committed);
-            }
-        }
-        (self.root, self.feed, self.position) = (root, feed, position);
-        self.compiled.plan = plan;
-        self.query = query;
+        shared.deliveries.deliver();
         Ok(())
     }
 
+    /// Lets go of all patches: the next one is the whole tree.
+    fn lose(&mut self) {
+        self.earlier.clear();
+        self.position.set_earlier(0);
+        self.feed.detach(&self.position, true);
+    }
+
     /// What the query is made of, and what each part has done so far.
+    ///
+    /// # Panics
+    /// As [`rows`](Subscription::rows); [`try_explain`](Subscription::try_explain) has an error.
     pub fn explain(&self) -> Explain {
-        let report = match self.shared.lock_engine() {
-            Ok(engine) => engine.graph().explain(self.root),
+        match self.try_explain() {
+            Ok(explain) => explain,
             Err(error) => panic!("{error}"),
-        };
+        }
+    }
+
+    /// What the query is made of, and what each part has done so far. Cost: O(levels).
+    ///
+    /// # Errors
+    /// [`Error::Broken`].
+    pub fn try_explain(&self) -> Result<Explain, Error> {
+        let report = self.shared.lock_engine()?.graph().explain(self.root);
         let binding = Arc::clone(&self.compiled.plan.binding);
-        Explain::new(self.shared.schema.clone(), Arc::clone(&self.compiled.view), binding, report)
+        let (schema, view) = (self.shared.schema.clone(), Arc::clone(&self.compiled.view));
+        Ok(Explain::new(schema, view, binding, report))
     }
 }
-
-/// Patches taken from a subscription, oldest first.
-#[derive(Debug)]
-pub struct Changes(smallvec::IntoIter<[Patch; 1]>);
-
-impl Iterator for Changes {
-    type Item = Patch;
-
-    fn next(&mut self) -> Option<Patch> {
-        self.0.next()
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
-    }
-}
-
-impl ExactSizeIterator for Changes {}
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        for (feed, number) in self.listeners.drain(..) {
-            drop(feed.unlisten(number));
+        for number in self.listeners.drain(..) {
+            // Retired too, because a notice under way may still hold it.
+            if let Some(listener) = self.feed.unlisten(number) {
+                listener.retire();
+            }
         }
-        self.shared.release(self.root, self.keeps_rows.load(Ordering::Acquire));
+        drop(self.feed.take_waker(&self.position));
+        self.shared.release(self.root, self.keeps_rows());
     }
 }
 

@@ -2,11 +2,13 @@
 
 use penstock_operators::row::Row;
 use penstock_operators::schema::{Schema, TableId, TableSchema};
-use penstock_operators::source::{At, Change, Source};
+use penstock_operators::source::{ApplyError, At, Change, Source};
 
+use crate::engine::evaluate;
 use crate::error::Error;
+use crate::query::{Params, Query};
 use crate::row_input::RowInput;
-use crate::tree::RowView;
+use crate::tree::{RowView, Tree};
 
 /// A transaction in flight, handed to the closure of
 /// [`Database::transaction`](crate::Database::transaction).
@@ -31,7 +33,8 @@ impl<'db> Transaction<'db> {
     /// take it, or a primary key that is already there.
     pub fn insert(&mut self, table: &str, row: impl Into<RowInput>) -> Result<(), Error> {
         let (id, table) = find(&self.schema, table)?;
-        let row = row.into().to_row(table).map_err(bad_row(table))?;
+        let row = row.into();
+        let row = row.to_row(table).map_err(|problem| bad_row(table, &row, problem))?;
         Ok(self.source.write(Change::Insert { table: id, row })?)
     }
 
@@ -55,23 +58,14 @@ impl<'db> Transaction<'db> {
         changes: impl Into<RowInput>,
     ) -> Result<(), Error> {
         let (id, table) = find(&self.schema, table)?;
-        let key = key.into().primary_key(table).map_err(bad_row(table))?;
+        let input = key.into();
+        let key = input.primary_key(table).map_err(|problem| bad_row(table, &input, problem))?;
         let Some(old) = self.source.get(At::After, id, &key)? else {
-            // The source words this error, as for any absent row.
-            return Ok(self.source.write(Change::Delete { table: id, key }).map_err(|error| {
-                match error {
-                    penstock_operators::source::ApplyError::MissingRow { table, key, .. } => {
-                        penstock_operators::source::ApplyError::MissingRow {
-                            table,
-                            key,
-                            operation: "update",
-                        }
-                    }
-                    other => other,
-                }
-            })?);
+            let (table, key) = (table.name().to_owned(), table.describe_encoded_key(&key));
+            return Err(ApplyError::MissingRow { table, key, operation: "update" }.into());
         };
-        let row = changes.into().apply_to(table, &old).map_err(bad_row(table))?;
+        let changed = changes.into().apply_to(table, &old);
+        let row = changed.map_err(|problem| bad_row(table, &input, problem))?;
         Ok(self.source.write(Change::Update { table: id, key, row })?)
     }
 
@@ -83,7 +77,7 @@ impl<'db> Transaction<'db> {
     pub fn upsert(&mut self, table: &str, row: impl Into<RowInput>) -> Result<bool, Error> {
         let row = row.into();
         let (id, schema) = find(&self.schema, table)?;
-        let key = row.primary_key(schema).map_err(bad_row(schema))?;
+        let key = row.primary_key(schema).map_err(|problem| bad_row(schema, &row, problem))?;
         if self.source.get(At::After, id, &key)?.is_some() {
             self.update(table, row).map(|()| false)
         } else {
@@ -97,7 +91,8 @@ impl<'db> Transaction<'db> {
     /// An unknown table or column, an incomplete key, or a row that is not there.
     pub fn delete(&mut self, table: &str, key: impl Into<RowInput>) -> Result<(), Error> {
         let (id, table) = find(&self.schema, table)?;
-        let key = key.into().primary_key(table).map_err(bad_row(table))?;
+        let input = key.into();
+        let key = input.primary_key(table).map_err(|problem| bad_row(table, &input, problem))?;
         Ok(self.source.write(Change::Delete { table: id, key })?)
     }
 
@@ -107,7 +102,8 @@ impl<'db> Transaction<'db> {
     /// An unknown table or column, or an incomplete key.
     pub fn get(&self, table: &str, key: impl Into<RowInput>) -> Result<Option<RowView>, Error> {
         let (id, table) = find(&self.schema, table)?;
-        let key = key.into().primary_key(table).map_err(bad_row(table))?;
+        let input = key.into();
+        let key = input.primary_key(table).map_err(|problem| bad_row(table, &input, problem))?;
         let row = self.source.get(At::After, id, &key)?;
         Ok(row.map(|row| RowView::new(self.schema.clone(), id, row)))
     }
@@ -122,7 +118,31 @@ impl<'db> Transaction<'db> {
         row: &T,
     ) -> Result<RowInput, Error> {
         let (_, table) = find(&self.schema, table)?;
-        RowInput::from_serialize(table, row).map_err(bad_row(table))
+        let bad = |key, problem| row_problem(table, key, None, problem);
+        let json = serde_json::to_value(row).map_err(|error| bad(None, error.to_string()))?;
+        RowInput::from_json(table, &json).map_err(|problem| {
+            bad(RowInput::key_from_json(table, &json).describe_key(table), problem)
+        })
+    }
+
+    /// Evaluates a query, with the writes made so far.
+    ///
+    /// Cost: that of a first evaluation, which for orders that no live query uses builds an index.
+    ///
+    /// # Errors
+    /// A query that the schema does not allow, or a failing source.
+    pub fn query(&mut self, query: &Query) -> Result<Tree, Error> {
+        self.query_with(query, &Params::default())
+    }
+
+    /// Evaluates a query with values for its parameters, with the writes made so far.
+    ///
+    /// # Errors
+    /// As [`query`](Transaction::query), and a parameter without a value.
+    pub fn query_with(&mut self, query: &Query, params: &Params) -> Result<Tree, Error> {
+        let compiled = query.compile(&self.schema, params)?;
+        let nodes = evaluate(&mut *self.source, &compiled.plan)?;
+        Ok(Tree::new(self.schema.clone(), compiled.view, nodes))
     }
 
     /// Makes one change in its encoded form, for adapters that have rows already.
@@ -130,7 +150,34 @@ impl<'db> Transaction<'db> {
     /// # Errors
     /// As the named methods.
     pub fn write(&mut self, change: Change) -> Result<(), Error> {
-        Ok(self.source.write(change)?)
+        self.write_at(change, None)
+    }
+
+    /// Makes changes in their encoded form, up to the first that fails.
+    pub(crate) fn write_all(&mut self, changes: Vec<Change>) -> Result<(), Error> {
+        let mut changes = changes.into_iter().enumerate();
+        changes.try_for_each(|(at, change)| self.write_at(change, Some(at + 1)))
+    }
+
+    fn write_at(&mut self, change: Change, place: Option<usize>) -> Result<(), Error> {
+        let row = match &change {
+            Change::Insert { table, row } | Change::Update { table, row, .. } => {
+                Some((*table, row.clone()))
+            }
+            Change::Delete { .. } => None,
+        };
+        self.source.write(change).map_err(|error| match (error, row) {
+            (ApplyError::BadRow { table: name, problem }, Some((id, row))) => {
+                // A row of a table that the schema does not have has no key.
+                let table = self.schema.tables().get(id.0 as usize);
+                let key = table.and_then(|table| encoded_key(table, &row));
+                Error::Apply(ApplyError::BadRow {
+                    table: name,
+                    problem: name_row(key, place, problem),
+                })
+            }
+            (error, _) => error.into(),
+        })
     }
 
     /// The schema.
@@ -153,17 +200,36 @@ pub(crate) fn find<'s>(
     }
 }
 
-pub(crate) fn bad_row(table: &TableSchema) -> impl FnOnce(String) -> Error + use<> {
-    let table = table.name().to_owned();
-    move |problem| Error::BadRow { table, problem }
+/// The error of a row that does not fit, named by its key if it has one.
+fn bad_row(table: &TableSchema, row: &RowInput, problem: String) -> Error {
+    row_problem(table, row.describe_key(table), None, problem)
 }
 
-/// A whole row in column order, for callers that build rows once.
-pub(crate) fn row_for(
-    schema: &Schema,
-    table: &str,
-    row: RowInput,
-) -> Result<(TableId, Row), Error> {
-    let (id, table) = find(schema, table)?;
-    Ok((id, row.to_row(table).map_err(bad_row(table))?))
+/// The error of a row that does not fit, named by its key if it has one, and else by its place in
+/// a batch if it is in one.
+pub(crate) fn row_problem(
+    table: &TableSchema,
+    key: Option<String>,
+    place: Option<usize>,
+    problem: String,
+) -> Error {
+    Error::BadRow { table: table.name().to_owned(), problem: name_row(key, place, problem) }
+}
+
+fn name_row(key: Option<String>, place: Option<usize>, problem: String) -> String {
+    match (key, place) {
+        (Some(key), _) => format!("row {key}: {problem}"),
+        (None, Some(place)) => format!("row {place} of the batch: {problem}"),
+        (None, None) => problem,
+    }
+}
+
+/// The primary key of a row that may not fit its table, if it has one.
+fn encoded_key(table: &TableSchema, row: &Row) -> Option<String> {
+    let fits = |column: &usize| {
+        *column < row.len()
+            && !row.get(*column).is_null()
+            && table.columns()[*column].column_type.accepts(row.get(*column))
+    };
+    table.primary_key().iter().all(fits).then(|| table.describe_key(row))
 }

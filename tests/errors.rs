@@ -71,8 +71,10 @@ impl World {
         assert_eq!(self.live.changes().len(), 0, "a refusal emits nothing");
         self.db.verify().expect("live results are right");
         let version = self.db.version().expect("a version");
+        // Asked for first, because memory includes the tree that is kept for the next who asks.
+        let rows = self.live.rows();
         let memory = self.db.memory_usage().expect("memory");
-        format!("{version}\n{}\n{}\n{memory:?}", tables.concat(), self.live.rows())
+        format!("{version}\n{}\n{rows}\n{memory:?}", tables.concat())
     }
 
     /// Asserts that an operation is refused with a message, and nothing else happens.
@@ -90,10 +92,10 @@ impl World {
 fn rows_that_do_not_fit() {
     let mut world = world();
     let known = "column \"colour\" is not in table \"issue\"; it has: id, title, open, ownerId, weight, meta";
-    world.refuses(&format!("table \"issue\": {known}"), |db| {
+    world.refuses(&format!("table \"issue\": row id = 9: {known}"), |db| {
         db.transaction(|tx| tx.insert("issue", row! { id: 9, title: "x", open: true, colour: 1 }))
     });
-    world.refuses(&format!("table \"issue\": {known}"), |db| {
+    world.refuses(&format!("table \"issue\": row id = 7: {known}"), |db| {
         db.transaction(|tx| tx.update("issue", row! { id: 7, colour: 1 }))
     });
     world.refuses("there is no table \"isue\"; the schema has: user, issue, tag", |db| {
@@ -103,13 +105,19 @@ fn rows_that_do_not_fit() {
         db.get("tags", row! { id: 9 })
     });
     for (input, problem) in [
-        (row! { id: 9, open: true }, "column \"title\": expected text, found null"),
+        (row! { id: 9, open: true }, "row id = 9: column \"title\": expected text, found null"),
         (
             row! { id: 9, title: Value::Null, open: true },
-            "column \"title\": expected text, found null",
+            "row id = 9: column \"title\": expected text, found null",
         ),
-        (row! { id: 9, title: 5, open: true }, "column \"title\": expected text, found integer 5"),
-        (row! { id: 9, title: "x", open: 1 }, "column \"open\": expected boolean, found integer 1"),
+        (
+            row! { id: 9, title: 5, open: true },
+            "row id = 9: column \"title\": expected text, found integer 5",
+        ),
+        (
+            row! { id: 9, title: "x", open: 1 },
+            "row id = 9: column \"open\": expected boolean, found integer 1",
+        ),
         (
             row! { id: "9", title: "x", open: true },
             "column \"id\": expected integer, found text \"9\"",
@@ -120,15 +128,15 @@ fn rows_that_do_not_fit() {
         ),
         (
             row! { id: 9, title: "x", open: true, weight: f64::NAN },
-            "column \"weight\": expected number, found NaN",
+            "row id = 9: column \"weight\": expected number, found NaN",
         ),
         (
             row! { id: 9, title: "x", open: true, weight: f64::INFINITY },
-            "column \"weight\": expected number, found real inf",
+            "row id = 9: column \"weight\": expected number, found real inf",
         ),
         (
             row! { id: 9, title: "x", open: true, meta: "{}" },
-            "column \"meta\": expected json, found text \"{}\"",
+            "row id = 9: column \"meta\": expected json, found text \"{}\"",
         ),
     ] {
         world.refuses(&format!("table \"issue\": {problem}"), |db| {
@@ -136,7 +144,7 @@ fn rows_that_do_not_fit() {
         });
     }
     world.refuses(
-        "table \"user\": column \"score\": expected real, found integer 9007199254740993, which no double equals",
+        "table \"user\": row id = 1: column \"score\": expected real, found integer 9007199254740993, which no double equals",
         |db| db.transaction(|tx| tx.update("user", row! { id: 1, score: 9_007_199_254_740_993_i64 })),
     );
     world.refuses("table \"issue\": primary-key column \"id\" is missing", |db| {
@@ -200,7 +208,7 @@ fn batches_fail_as_a_whole() {
     let row = |id: i64| {
         Row::new(&[id.into(), "x".into(), true.into(), Value::Null, Value::Null, Value::Null])
     };
-    world.refuses("table \"issue\": expected 6 columns, found 1", |db| {
+    world.refuses("table \"issue\": row id = 21: expected 6 columns, found 1", |db| {
         db.apply(vec![
             Change::Insert { table: issue, row: row(20) },
             Change::Insert { table: issue, row: Row::new(&[21.into()]) },
@@ -253,25 +261,92 @@ fn a_panic_in_a_transaction_rolls_it_back() {
 }
 
 #[test]
+fn rows_of_a_batch() {
+    let mut world = world();
+    let text = "column \"title\": expected text, found null";
+    world.refuses(&format!("table \"issue\": row id = 21: {text}"), |db| {
+        db.load("issue", [row! { id: 20, title: "x", open: true }, row! { id: 21, open: true }])
+    });
+    world.refuses(
+        "table \"issue\": row 2 of the batch: column \"id\": expected integer, found null",
+        |db| db.load("issue", [row! { id: 20, title: "x", open: true }, row! { title: "x" }]),
+    );
+    world.refuses("table \"tag\": row issue = 7, name = \"x\": column \"nr\" is not in table \"tag\"; it has: issue, name", |db| {
+        db.load("tag", [row! { nr: 1, issue: 7, name: "x" }])
+    });
+    world.refuses("there is no table \"tags\"; the schema has: user, issue, tag", |db| {
+        db.load("tags", Vec::new())
+    });
+    let tag = world.db.schema().table_id("tag").expect("a table");
+    world.refuses(
+        "table \"tag\": row 1 of the batch: column \"issue\": expected integer, found text \"7\"",
+        |db| {
+            let row = Row::new(&["7".into(), "x".into()]);
+            db.apply(vec![Change::Insert { table: tag, row }])
+        },
+    );
+    world.refuses(
+        "table \"tag\": row issue = 7, name = \"x\": expected 2 columns, found 3",
+        |db| {
+            let row = Row::new(&[7.into(), "x".into(), Value::Null]);
+            db.transaction(|tx| tx.write(Change::Insert { table: tag, row }))
+        },
+    );
+}
+
+#[test]
 fn json_rows() {
     let mut world = world();
-    let issue = world.db.schema().table(world.db.schema().table_id("issue").expect("a table"));
+    let known =
+        "column \"nope\" is not in table \"issue\"; it has: id, title, open, ownerId, weight, meta";
+    // Each with the key that the row is named by in a transaction.
     let problems = [
-        (json!([1, 2]), "expected an object with columns, found an array"),
+        (json!([1, 2]), "", "expected an object with columns, found an array".to_owned()),
+        (json!("x"), "", "expected an object with columns, found a string".to_owned()),
+        (json!({"id": 9, "nope": 2}), "row id = 9: ", known.to_owned()),
+        (json!({"id": "1"}), "", "column \"id\": expected integer, found a string".to_owned()),
         (
-            json!({"id": 1, "nope": 2}),
-            "column \"nope\" is not in table \"issue\"; it has: id, title, open, ownerId, weight, meta",
+            json!({"id": 9, "open": 0}),
+            "row id = 9: ",
+            "column \"open\": expected boolean, found a number (0)".to_owned(),
         ),
-        (json!({"id": "1"}), "column \"id\": expected integer, found a string"),
-        (json!({"open": 0}), "column \"open\": expected boolean, found a number (0)"),
-        (json!({"title": null}), "column \"title\": expected text, found null"),
-        (json!({"title": {"a": 1}}), "column \"title\": expected text, found an object"),
+        (
+            json!({"id": 9, "title": null}),
+            "row id = 9: ",
+            "column \"title\": expected text, found null".to_owned(),
+        ),
+        (
+            json!({"title": {"a": 1}, "id": 9}),
+            "row id = 9: ",
+            "column \"title\": expected text, found an object".to_owned(),
+        ),
     ];
-    for (json, problem) in problems {
-        assert_eq!(RowInput::from_json(issue, &json), Err(problem.to_owned()));
+    for (json, key, problem) in problems {
+        let schema = world.db.schema().clone();
+        let issue = schema.table(schema.table_id("issue").expect("a table"));
+        assert_eq!(RowInput::from_json(issue, &json), Err(problem.clone()));
+        world.refuses(&format!("table \"issue\": {key}{problem}"), |db| {
+            db.transaction(|tx| {
+                tx.delete("issue", row! { id: 7 })?;
+                let row = tx.row_from("issue", &json)?;
+                tx.insert("issue", row)
+            })
+        });
     }
-    let before = world.state();
-    assert_eq!(world.state(), before);
+    // What fits column by column need not be a whole row.
+    for (json, problem) in [
+        (json!({"id": 9, "open": true}), "row id = 9: column \"title\": expected text, found null"),
+        (json!({"open": true, "title": "x"}), "column \"id\": expected integer, found null"),
+        (json!({}), "column \"id\": expected integer, found null"),
+    ] {
+        world.refuses(&format!("table \"issue\": {problem}"), |db| {
+            db.transaction(|tx| {
+                tx.update("issue", row! { id: 8, open: true })?;
+                let row = tx.row_from("issue", &json)?;
+                tx.insert("issue", row)
+            })
+        });
+    }
 }
 
 #[test]
@@ -311,6 +386,13 @@ fn queries() {
     for (query, message) in bad {
         world.refuses(message, |db| db.subscribe(query.clone()));
         world.refuses(message, |db| db.query(&query));
+        world.refuses(message, |db| db.check(&query));
+        world.refuses(message, |db| {
+            db.transaction(|tx| {
+                tx.delete("issue", row! { id: 7 })?;
+                tx.query(&query).map(drop)
+            })
+        });
     }
     let ast = json!({"table": "issue", "limit": -1});
     assert_eq!(

@@ -36,8 +36,11 @@ pub struct RootPatch {
     pub rows: Option<Arc<RowSetPatch>>,
 }
 
+/// Buffers up to this many entries are kept from one transaction to the next.
+const KEPT: usize = 64;
+
 /// Levels that wait to be processed, lowest first.
-type Queue = BinaryHeap<Reverse<(u32, LevelId)>>;
+pub(crate) type Queue = BinaryHeap<Reverse<(u32, LevelId)>>;
 
 impl Graph {
     /// Takes a transaction through all levels. The source has it in flight; once it is permanent
@@ -47,10 +50,13 @@ impl Graph {
     /// A failing source; every result is then as it was before the transaction.
     pub fn advance(&mut self, source: &dyn Source, batch: &Batch) -> Result<(), SourceError> {
         debug_assert!(self.reached.is_empty(), "one transaction at a time");
-        let mut queue = Queue::new();
+        let mut queue = std::mem::take(&mut self.queue);
         for (table, _) in batch.tables() {
-            let watching = self.by_table.get(table.0 as usize).cloned().unwrap_or_default();
-            watching.into_iter().for_each(|level| self.enqueue(&mut queue, level));
+            let table = table.0 as usize;
+            for at in 0..self.by_table.get(table).map_or(0, Vec::len) {
+                let level = self.by_table[table][at];
+                self.enqueue(&mut queue, level);
+            }
         }
         while let Some(Reverse((_, id))) = queue.pop() {
             self.reached.push(id);
@@ -67,17 +73,20 @@ impl Graph {
             }
             self.tell_parents(id, &mut queue);
         }
+        self.queue = queue;
         Ok(())
     }
 
     /// Makes the last [`Graph::advance`] permanent and returns what it changed in subscribed
     /// results, each at most once, in a deterministic order. Cannot fail.
     pub fn commit(&mut self, schema: &Schema) -> Vec<RootPatch> {
-        let reached = std::mem::take(&mut self.reached);
+        let mut reached = std::mem::take(&mut self.reached);
         let patches = self.collect(schema, &reached);
         for id in &reached {
             self.settle_level(*id);
         }
+        reached.clear();
+        self.reached = reached;
         self.end_transaction();
         patches
     }
@@ -320,12 +329,16 @@ impl Graph {
         let level = self.level_mut(id);
         level.batch.queued = false;
         level.batch.touched.clear();
-        for partition in std::mem::take(&mut level.batch.dirty) {
+        let mut dirty = std::mem::take(&mut level.batch.dirty);
+        for partition in dirty.drain(..) {
             let held = level.partition_mut(partition);
             held.batch.dirty = false;
             held.batch.touched.clear();
             held.window.commit();
             held.junction.iter_mut().for_each(|reached| reached.commit());
+        }
+        if dirty.capacity() <= KEPT {
+            level.batch.dirty = dirty;
         }
     }
 

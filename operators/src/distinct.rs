@@ -209,9 +209,9 @@ impl Graph {
                 continue;
             }
             let Some(found) = far.find(far_key, far_binding) else { continue };
-            for change in far.partition(found).window.visible_changes() {
-                steps.remove.extend(change.old);
-                steps.add.extend(change.new);
+            for change in far.partition(found).window.visible_changes().iter() {
+                steps.remove.extend(change.old.clone());
+                steps.add.extend(change.new.clone());
             }
         }
 

@@ -11,6 +11,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::advance::Queue;
 use crate::holders::Holder;
 use crate::level::{FixedMap, Level, LevelId, PartitionId, fixed_hasher};
 use crate::plan::{Binding, LevelPlan, Plan};
@@ -51,6 +52,8 @@ pub struct Graph {
     pub(crate) clock: fn() -> u64,
     /// Levels that the transaction in flight has reached.
     pub(crate) reached: Vec<LevelId>,
+    /// Empty between transactions; kept for its memory.
+    pub(crate) queue: Queue,
 }
 
 impl Default for Graph {
@@ -75,6 +78,7 @@ impl Graph {
             row_sets: FixedMap::with_hasher(fixed_hasher()),
             clock,
             reached: Vec::new(),
+            queue: Queue::new(),
         }
     }
 

@@ -145,9 +145,8 @@ impl Graph {
         if level.edges.is_empty() {
             return Ok(());
         }
-        let changes: SmallVec<[RowChange; 4]> =
-            level.partition(partition).window.log().iter().cloned().collect();
-        let binding = Arc::clone(&level.partition(partition).binding);
+        let changes = level.partition(partition).window.log();
+        let binding = &level.partition(partition).binding;
         // A row whose position and correlation columns are the same holds what it held.
         let stays = |change: &RowChange| match (&change.old, &change.new) {
             (Some(old), Some(new)) => row_slots(level).all(|slot| {
@@ -161,7 +160,7 @@ impl Graph {
                 && change.new.is_some()
             {
                 // Same position, other correlation: the holder is the same but for the child.
-                self.unlink(id, level, partition, &binding, &change.key, old);
+                self.unlink(id, level, partition, binding, &change.key, old);
             }
             if let Some(new) = &change.new {
                 self.link(source, id, level, partition, &change.key, new)?;
@@ -169,7 +168,7 @@ impl Graph {
         }
         for change in &moving {
             if let (Some(old), None) = (&change.old, &change.new) {
-                self.unlink(id, level, partition, &binding, &change.key, old);
+                self.unlink(id, level, partition, binding, &change.key, old);
             }
         }
         Ok(())

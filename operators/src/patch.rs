@@ -53,7 +53,7 @@ impl<'g> PatchBuilder<'g> {
         let mut ops = Vec::new();
         let mut gone: Vec<&RowChange> = Vec::new();
         let mut come: Vec<&RowChange> = Vec::new();
-        for change in &changes {
+        for change in changes.iter() {
             match (&change.old, &change.new) {
                 (Some(old), Some(new)) => {
                     ops.push(self.keep(level, id, (&change.key, old), (&change.key, new)));

@@ -152,7 +152,7 @@ impl Graph {
         }
         let binding = &held.binding;
         let changes = held.window.visible_changes();
-        for change in &changes {
+        for change in changes.iter() {
             match (&change.old, &change.new) {
                 (Some(old), None) => {
                     self.collect_row(level, binding, old, -1, When::Before, steps);

@@ -13,11 +13,16 @@
 //! Cost: O(log window) per candidate within the edge, one comparison beyond it; a refill is one
 //! seek plus the rows read. State: the rows, and the edge.
 
+use std::borrow::Cow;
+
 use crate::key::Key;
 use crate::order_by::OrderedRows;
 use crate::plan::Extent;
 use crate::row::Row;
 use crate::skip::Boundary;
+
+/// A log's memory is kept from one transaction to the next up to this many entries.
+const LOG_KEPT: usize = 8;
 
 /// What happened to one position of a window in one transaction.
 #[derive(Clone, Debug)]
@@ -220,10 +225,10 @@ impl Window {
     }
 
     /// What changed in this transaction among the visible rows, sorted by key.
-    pub(crate) fn visible_changes(&self) -> Vec<RowChange> {
-        let Some(saved) = &self.saved else { return Vec::new() };
+    pub(crate) fn visible_changes(&self) -> Cow<'_, [RowChange]> {
+        let Some(saved) = &self.saved else { return Cow::Borrowed(&[]) };
         if saved.boundary == Boundary::Start && self.boundary == Boundary::Start {
-            return self.log.clone();
+            return Cow::Borrowed(&self.log);
         }
         let mut changes: Vec<RowChange> = self
             .log
@@ -250,7 +255,7 @@ impl Window {
             }
         }
         changes.sort_by(|a, b| a.key.cmp(&b.key));
-        changes
+        Cow::Owned(changes)
     }
 
     fn logged(&self, key: &[u8]) -> Option<&RowChange> {
@@ -281,8 +286,12 @@ impl Window {
 
     /// Forgets the log: the transaction is over.
     pub(crate) fn commit(&mut self) {
-        self.log.clear();
         self.saved = None;
+        if self.log.capacity() > LOG_KEPT {
+            self.log = Vec::new();
+        } else {
+            self.log.clear();
+        }
     }
 
     /// Puts everything back to where it was before the transaction.

@@ -46,21 +46,37 @@ impl From<bool> for Value {
     }
 }
 
-impl From<i32> for Value {
-    fn from(value: i32) -> Value {
-        Value::Int(value.into())
+macro_rules! from_integers {
+    ($($integer:ty)*) => {$(
+        impl From<$integer> for Value {
+            fn from(value: $integer) -> Value {
+                Value::Int(value.into())
+            }
+        }
+    )*};
+}
+
+from_integers!(i8 i16 i32 i64 u8 u16 u32);
+
+impl From<u64> for Value {
+    /// Above [`i64::MAX`] there are only floats: the nearest one, as JSON readers do. No integer
+    /// column takes it, so it is refused there and never stored as another number.
+    fn from(value: u64) -> Value {
+        i64::try_from(value).map_or(Value::Float(value as f64), Value::Int)
     }
 }
 
-impl From<i64> for Value {
-    fn from(value: i64) -> Value {
-        Value::Int(value)
+impl From<usize> for Value {
+    /// As from `u64`.
+    fn from(value: usize) -> Value {
+        Value::from(value as u64)
     }
 }
 
-impl From<u32> for Value {
-    fn from(value: u32) -> Value {
-        Value::Int(value.into())
+impl From<f32> for Value {
+    /// The same number; a decimal fraction such as `0.1` is another one in `f64`.
+    fn from(value: f32) -> Value {
+        Value::Float(value.into())
     }
 }
 
