@@ -24,7 +24,7 @@ pub const MAX_PENDING_PATCHES: u64 = 10_000;
 
 /// How many bytes of patches, about and with their rows, are kept for a subscriber before it is
 /// told to start over, unless [`DatabaseBuilder::max_pending_bytes`] says otherwise.
-pub const MAX_PENDING_BYTES: u64 = 64 << 20;
+pub const MAX_PENDING_BYTES: u64 = 16 << 20;
 
 /// Tables with live queries over them. A cheap handle: clones are the same database.
 ///

@@ -152,16 +152,15 @@ pub(crate) struct Position {
 enum Seen {
     /// Everything up to this link; what follows is kept for the subscriber.
     Following(Arc<Link>),
-    /// Nothing is kept: if there is anything after this count, or something was `lost` before,
-    /// the subscriber has to start over.
-    Away { count: Count, lost: bool },
+    /// More was left unread than is kept: the subscriber has to start over.
+    Lost,
 }
 
 impl Seen {
     fn is_behind(&self, end: &Link, keeps_rows: bool) -> bool {
         match self {
             Seen::Following(link) => link.count.is_behind(&end.count, keeps_rows),
-            Seen::Away { count, lost } => *lost || count.is_behind(&end.count, keeps_rows),
+            Seen::Lost => true,
         }
     }
 }
@@ -205,13 +204,10 @@ impl Feed {
         position
     }
 
-    /// Moves a position to the end, from where patches are kept for it if it is to `follow`.
-    pub(crate) fn skip(&self, position: &Position, follow: bool) {
+    /// Moves a position to the end.
+    pub(crate) fn skip(&self, position: &Position) {
         let last = lock(&self.last);
-        *lock(&position.seen) = match follow {
-            true => Seen::Following(Arc::clone(&last)),
-            false => Seen::Away { count: last.count, lost: false },
-        };
+        *lock(&position.seen) = Seen::Following(Arc::clone(&last));
     }
 
     /// Appends a patch; subscribers that are too far behind lose what they missed. Returns the
@@ -259,7 +255,7 @@ impl Feed {
                 if end.patches.saturating_sub(count.patches) > limits.patches
                     || end.bytes.saturating_sub(count.bytes) > limits.bytes
                 {
-                    *seen = Seen::Away { count, lost: true };
+                    *seen = Seen::Lost;
                 }
             }
             true
@@ -272,22 +268,10 @@ impl Feed {
         lock(&position.seen).is_behind(&last, keeps_rows)
     }
 
-    /// Takes what a position has not seen. Where nothing was kept and nothing missed, patches are
-    /// kept from now on if it is to `follow`.
-    pub(crate) fn take(&self, position: &Position, keeps_rows: bool, follow: bool) -> Pending {
-        let last = lock(&self.last);
+    /// Takes what a position has not seen.
+    pub(crate) fn take(&self, position: &Position) -> Pending {
         let mut seen = lock(&position.seen);
-        let Seen::Following(link) = &mut *seen else {
-            if seen.is_behind(&last, keeps_rows) {
-                return Pending::Lost;
-            }
-            *seen = match follow {
-                true => Seen::Following(Arc::clone(&last)),
-                // What does not concern the subscriber now may do so once it keeps rows.
-                false => Seen::Away { count: last.count, lost: false },
-            };
-            return Pending::Patches(SmallVec::new());
-        };
+        let Seen::Following(link) = &mut *seen else { return Pending::Lost };
         let mut patches = SmallVec::new();
         while let Some(next) = link.next.get().cloned() {
             patches.extend(next.committed.clone());
@@ -296,15 +280,9 @@ impl Feed {
         Pending::Patches(patches)
     }
 
-    /// Makes a position keep nothing from where it is; if it has `lost` something, the subscriber
-    /// has to start over in any case.
-    pub(crate) fn detach(&self, position: &Position, has_lost: bool) {
-        let mut seen = lock(&position.seen);
-        let (count, lost) = match &*seen {
-            Seen::Following(link) => (link.count, has_lost),
-            Seen::Away { count, lost } => (*count, *lost || has_lost),
-        };
-        *seen = Seen::Away { count, lost };
+    /// Makes a position keep nothing until its subscriber starts over.
+    pub(crate) fn lose(&self, position: &Position) {
+        *lock(&position.seen) = Seen::Lost;
     }
 
     /// Waits until a position is behind, or the time is over. Returns whether it is behind.

@@ -27,9 +27,8 @@ use crate::tree::{RowView, Tree};
 ///
 /// Patches are kept until they are taken. Where more are left than the database allows
 /// ([`MAX_PENDING_PATCHES`](crate::MAX_PENDING_PATCHES),
-/// [`MAX_PENDING_BYTES`](crate::MAX_PENDING_BYTES)), or where a callback is told of them instead
-/// ([`on_change`](Subscription::on_change)), they are not: then the next patch holds the whole
-/// current tree ([`Patch::reset_tree`]).
+/// [`MAX_PENDING_BYTES`](crate::MAX_PENDING_BYTES)), they are not: then the next patch holds the
+/// whole current tree ([`Patch::reset_tree`]).
 pub struct Subscription {
     shared: Arc<Shared>,
     query: Query,
@@ -42,8 +41,6 @@ pub struct Subscription {
     position: Arc<Position>,
     /// Patches taken from feeds that this subscription has left, and others not handed out yet.
     earlier: VecDeque<Patch>,
-    /// Whether patches have been asked for, so that they are kept even if there are callbacks.
-    takes_changes: bool,
     /// By their numbers in the feed.
     listeners: Vec<u64>,
     /// Shared with the callbacks.
@@ -77,7 +74,6 @@ impl Subscription {
             feed,
             position,
             earlier: VecDeque::new(),
-            takes_changes: false,
             listeners: Vec::new(),
             keeps_rows: Arc::default(),
         })
@@ -115,17 +111,12 @@ impl Subscription {
     /// [`Error::Broken`].
     pub fn resync(&mut self) -> Result<Tree, Error> {
         let mut engine = self.shared.lock_engine()?;
-        self.feed.skip(&self.position, self.keeps_patches());
+        self.feed.skip(&self.position);
         self.earlier.clear();
         self.position.set_earlier(0);
         let nodes = engine.snapshot(self.root);
         drop(engine);
         Ok(self.tree(nodes))
-    }
-
-    /// Whether patches are kept until they are taken.
-    fn keeps_patches(&self) -> bool {
-        self.takes_changes || self.listeners.is_empty()
     }
 
     fn keeps_rows(&self) -> bool {
@@ -134,11 +125,10 @@ impl Subscription {
 
     /// The patches since they were last taken, one per transaction that changed the result.
     pub fn changes(&mut self) -> Changes {
-        self.takes_changes = true;
         let mut patches: SmallVec<[Patch; 1]> = self.earlier.drain(..).collect();
         self.position.set_earlier(0);
         let keeps_rows = self.keeps_rows();
-        match self.feed.take(&self.position, keeps_rows, true) {
+        match self.feed.take(&self.position) {
             Pending::Patches(pending) => {
                 patches.extend(
                     pending.into_iter().filter_map(|committed| self.patch(&committed, keeps_rows)),
@@ -172,7 +162,7 @@ impl Subscription {
     /// The next patch that has not been taken.
     #[cfg(feature = "stream")]
     pub(crate) fn next_change(&mut self) -> Option<Patch> {
-        if self.earlier.is_empty() || !self.takes_changes {
+        if self.earlier.is_empty() {
             let patches = self.changes();
             self.earlier.extend(patches);
         }
@@ -212,8 +202,8 @@ impl Subscription {
     /// A copy of the result that the callback keeps up to date starts from
     /// [`rows`](Subscription::rows) as they are at this call: while nobody else writes.
     ///
-    /// Unless [`changes`](Subscription::changes) was called before, patches are not kept for it any
-    /// more; if it is called later, it begins with the whole tree if anything has changed.
+    /// Patches are kept for [`changes`](Subscription::changes) all the same, so that the callback
+    /// may serve as a mere signal.
     pub fn on_change(&mut self, mut callback: impl FnMut(&Patch) + Send + 'static) {
         let context = Arc::clone(&self.context);
         let callback = move |committed| callback(&Patch::new(Arc::clone(&context), committed));
@@ -221,14 +211,7 @@ impl Subscription {
         // Under the lock, so that it is told of exactly the commits that are still to come.
         let engine = self.shared.lock_any_engine();
         self.listeners.push(self.feed.listen(Arc::new(listener)));
-        if !self.takes_changes {
-            self.feed.detach(&self.position, !self.earlier.is_empty());
-            self.position.set_earlier(0);
-        }
         drop(engine);
-        if !self.takes_changes {
-            self.earlier.clear();
-        }
     }
 
     /// Whether the result is as the query declares it: an error where a relationship declared to
@@ -278,13 +261,13 @@ impl Subscription {
         if self.keeps_rows.swap(false, Ordering::AcqRel) {
             engine.drop_row_set(self.root);
         }
-        match self.feed.take(&self.position, false, false) {
+        match self.feed.take(&self.position) {
             Pending::Patches(pending) => {
                 let earlier = std::mem::take(&mut self.earlier);
                 self.earlier.extend(earlier.into_iter().filter_map(Patch::without_rows));
                 self.queue(&pending, false);
             }
-            Pending::Lost => self.feed.detach(&self.position, true),
+            Pending::Lost => self.feed.lose(&self.position),
         }
         self.keeps_rows.store(true, Ordering::Release);
         drop(engine);
@@ -330,8 +313,8 @@ impl Subscription {
         // callbacks are told of this between what was committed before and after.
         let (left, before) = (std::mem::replace(&mut self.feed, feed), Arc::clone(&self.position));
         self.position = self.feed.position();
-        match left.take(&before, keeps_rows, false) {
-            Pending::Patches(pending) if self.keeps_patches() => {
+        match left.take(&before) {
+            Pending::Patches(pending) => {
                 self.queue(&pending, keeps_rows);
                 self.queue(std::slice::from_ref(&committed), keeps_rows);
                 let bytes = self.earlier.iter().map(Patch::bytes).sum();
@@ -342,10 +325,7 @@ impl Subscription {
                     self.position.set_earlier(bytes);
                 }
             }
-            Pending::Patches(_) if committed.for_subscriber(keeps_rows).is_none() => {
-                self.feed.detach(&self.position, false);
-            }
-            _ => self.lose(),
+            Pending::Lost => self.lose(),
         }
         let mut listeners: Vec<Arc<Listener>> =
             self.listeners.drain(..).filter_map(|number| left.unlisten(number)).collect();
@@ -370,7 +350,7 @@ impl Subscription {
     fn lose(&mut self) {
         self.earlier.clear();
         self.position.set_earlier(0);
-        self.feed.detach(&self.position, true);
+        self.feed.lose(&self.position);
     }
 
     /// What the query is made of, and what each part has done so far.
