@@ -86,3 +86,8 @@ pub use source::MemorySource;
 pub use subscription::Subscription;
 pub use transaction::Transaction;
 pub use tree::{Entries, Entry, RowView, Tree};
+
+/// The examples of the README compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
