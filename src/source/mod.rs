@@ -1,11 +1,9 @@
 //! Sources: where rows live, behind [`penstock_operators::source::Source`].
 //!
 //! [`MemorySource`] keeps every table in ordered maps and is the reference for what a source does.
-//! [`FaultySource`] wraps any source and makes chosen reads fail, for testing error paths.
 //! Sources know neither queries nor subscriptions.
 
 mod access;
-mod faulty;
 mod load;
 mod memory;
 mod pending;
@@ -18,7 +16,6 @@ mod unique;
 #[cfg(test)]
 mod tests;
 
-pub use faulty::FaultySource;
 pub use memory::MemorySource;
 
 /// A hasher state that is the same in every process, so that no answer depends on the run.

@@ -1,6 +1,5 @@
 //! Tests of the sources: one file for each thing that is promised.
 
-mod faults;
 mod indexes;
 mod load;
 mod model;
