@@ -101,7 +101,8 @@ impl<'de> MapAccess<'de> for Columns<'_> {
         seed: V,
     ) -> Result<V::Value, ValueError> {
         let column = &self.table.columns()[self.at];
-        let value = ValueDeserializer(self.row.get(self.at), column.column_type);
+        let value =
+            ValueDeserializer(self.row.get(self.table.position(self.at)), column.column_type);
         self.at += 1;
         seed.deserialize(value)
             .map_err(|error| ValueError::custom(format!("column \"{}\": {error}", column.name)))

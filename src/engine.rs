@@ -266,7 +266,7 @@ fn with_fresh<T>(
 pub(crate) fn with_extent(plan: &Plan, change: impl FnOnce(&mut Binding)) -> Plan {
     let mut binding = (*plan.binding).clone();
     change(&mut binding);
-    Plan { shape: plan.shape.clone(), binding: Arc::new(binding) }
+    Plan { shape: plan.shape.clone(), binding: Arc::new(binding), derived: plan.derived.clone() }
 }
 
 /// Nanoseconds since the first call, for the times that `explain` shows.

@@ -276,6 +276,7 @@ impl fmt::Display for Difference<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
         for (at, column) in self.1.table().columns().iter().enumerate() {
+            let at = self.1.table().position(at);
             let (old, new) = (self.0.row().get(at), self.1.row().get(at));
             if old != new {
                 write!(f, "{separator}{} {old} → {new}", column.name)?;

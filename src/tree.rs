@@ -203,8 +203,9 @@ impl Entry {
 
     /// A column's value; `None` for a column that the table does not have.
     pub fn get(&self, column: &str) -> Option<ValueRef<'_>> {
-        let column = self.tree.table().column_index(column)?;
-        Some(self.node().row.get(column))
+        let table = self.tree.table();
+        let column = table.column_index(column)?;
+        Some(self.node().row.get(table.position(column)))
     }
 
     /// A related list; `None` for a name that the query did not ask for.
@@ -294,7 +295,8 @@ impl RowView {
 
     /// A column's value; `None` for a column that the table does not have.
     pub fn get(&self, column: &str) -> Option<ValueRef<'_>> {
-        Some(self.row.get(self.table().column_index(column)?))
+        let table = self.table();
+        Some(self.row.get(table.position(table.column_index(column)?)))
     }
 
     /// The row's table.
@@ -332,17 +334,15 @@ impl RowView {
 }
 
 fn row_to_json(table: &TableSchema, row: &Row) -> serde_json::Map<String, serde_json::Value> {
-    let columns = table.columns().iter().zip(row.values());
-    columns
+    table
+        .values(row)
         .map(|(column, value)| (column.name.to_string(), value_to_json(value, column.column_type)))
         .collect()
 }
 
 impl std::fmt::Display for RowView {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (at, (column, value)) in
-            self.table().columns().iter().zip(self.row.values()).enumerate()
-        {
+        for (at, (column, value)) in self.table().values(&self.row).enumerate() {
             let separator = if at == 0 { "" } else { ", " };
             write!(f, "{separator}{}: {value}", column.name)?;
         }
@@ -387,7 +387,7 @@ impl std::fmt::Debug for Entry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let row = self.row();
         let mut entry = f.debug_struct(row.table().name());
-        for (column, value) in row.table().columns().iter().zip(row.row().values()) {
+        for (column, value) in row.table().values(row.row()) {
             entry.field(&column.name, &format_args!("{value}"));
         }
         for (position, name) in self.relationships().enumerate() {

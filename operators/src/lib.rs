@@ -53,6 +53,7 @@
 //!         extent: Extent { limit: Some(10), ..Extent::default() },
 //!         children: vec![],
 //!     }),
+//!     derived: vec![],
 //! };
 //! // Queries that differ in constants are partitions of one level.
 //! assert_eq!(plan(1).shape, plan(2).shape);
@@ -74,6 +75,7 @@ mod distinct;
 mod drive;
 mod exists;
 pub mod explain;
+pub mod expr;
 mod fill;
 mod filter;
 pub mod graph;
@@ -88,6 +90,7 @@ mod partition;
 mod patch;
 pub mod plan;
 pub mod predicate;
+pub mod relation;
 mod route;
 pub mod row;
 pub mod row_set;

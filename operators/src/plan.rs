@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use crate::key::{Key, KeySpec};
 use crate::predicate::Predicate;
+use crate::relation::plan::Derived;
 use crate::schema::TableId;
 use crate::value::Value;
 
@@ -130,4 +131,6 @@ pub struct Plan {
     pub shape: LevelPlan,
     /// The constants.
     pub binding: Arc<Binding>,
+    /// The derived tables that the shape's levels read, as [`TableId::derived`] of their position.
+    pub derived: Vec<Arc<Derived>>,
 }

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use crate::expr::{Affinity, Collation};
 use crate::key::{Direction, KeySpec, decode};
 use crate::row::Row;
 use crate::value::{ColumnType, RawValue, Value, ValueRef};
@@ -24,6 +25,23 @@ const QUOTED_CHARS_MAX: usize = 60;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TableId(pub u32);
 
+/// The bit that derived tables' ids have.
+const DERIVED: u32 = 1 << 31;
+
+impl TableId {
+    /// The id of a derived table: in a plan that of its position in
+    /// [`Plan::derived`](crate::plan::Plan::derived), in a graph that of its place there.
+    pub fn derived(number: u32) -> TableId {
+        TableId(DERIVED | number)
+    }
+
+    /// The number of a derived table; `None` for a base table.
+    #[inline]
+    pub fn derived_number(self) -> Option<u32> {
+        (self.0 & DERIVED != 0).then_some(self.0 & !DERIVED)
+    }
+}
+
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Column {
@@ -33,6 +51,26 @@ pub struct Column {
     pub column_type: ColumnType,
     /// Whether it may be null.
     pub nullable: bool,
+    /// What it does, in SQL, to values that it is compared with.
+    pub affinity: Affinity,
+    /// How its texts compare in SQL where nothing else is said. Keys and the orders of builder
+    /// queries are binary whatever it is.
+    pub collation: Collation,
+}
+
+impl Column {
+    /// A column with the affinity that its type has in SQLite, and binary collation.
+    pub fn new(name: impl Into<String>, column_type: ColumnType, nullable: bool) -> Column {
+        let affinity = match column_type {
+            ColumnType::Boolean | ColumnType::Number => Affinity::Numeric,
+            ColumnType::Integer => Affinity::Integer,
+            ColumnType::Real => Affinity::Real,
+            ColumnType::Text | ColumnType::Json => Affinity::Text,
+            ColumnType::Blob | ColumnType::Any => Affinity::Blob,
+        };
+        let collation = Collation::Binary;
+        Column { name: name.into(), column_type, nullable, affinity, collation }
+    }
 }
 
 /// One hop of a relationship: to the rows of `table` whose `to` columns equal the `from` columns
@@ -59,7 +97,7 @@ pub struct Relationship {
 }
 
 /// A checked table of a [`Schema`].
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableSchema {
     name: String,
     columns: Vec<Column>,
@@ -69,6 +107,20 @@ pub struct TableSchema {
     primary_key_spec: KeySpec,
     unique_keys: Vec<Vec<usize>>,
     relationships: Vec<Relationship>,
+    /// Where a row has the value of each column; absent where that is the column's own number.
+    positions: Option<Box<[usize]>>,
+}
+
+/// How the rows of a result are shown: as those of a table whose columns are some of the values of
+/// a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The name.
+    pub name: String,
+    /// The columns, each with the position of its value in a row.
+    pub columns: Vec<(Column, usize)>,
+    /// The positions of the values that tell rows apart.
+    pub key: Vec<usize>,
 }
 
 /// The tables of a source. Cloning is cheap.
@@ -80,6 +132,10 @@ struct Inner {
     tables: Vec<TableSchema>,
     /// Tables sorted by name.
     by_name: Vec<TableId>,
+    /// By the number of a [`TableId::derived`]; without names to be found by.
+    shown: Vec<TableSchema>,
+    /// Tables that cannot be queried, with why.
+    refused: Vec<(String, String)>,
 }
 
 impl Schema {
@@ -106,7 +162,34 @@ impl Schema {
     /// If the id is not of this schema.
     #[inline]
     pub fn table(&self, id: TableId) -> &TableSchema {
-        &self.0.tables[id.0 as usize]
+        match id.derived_number() {
+            None => &self.0.tables[id.0 as usize],
+            Some(number) => &self.0.shown[number as usize],
+        }
+    }
+
+    /// This schema with further tables, which have no names to be found by: the first is
+    /// `TableId::derived(0)`, and so on. O(schema).
+    #[must_use]
+    pub fn with_shown(&self, shown: Vec<Shown>) -> Schema {
+        let shown = shown.into_iter().map(TableSchema::shown).collect();
+        let Inner { tables, by_name, refused, .. } = &*self.0;
+        let (tables, by_name, refused) = (tables.clone(), by_name.clone(), refused.clone());
+        Schema(Arc::new(Inner { tables, by_name, shown, refused }))
+    }
+
+    /// This schema with the names of tables that are there but cannot be queried, and why.
+    #[must_use]
+    pub fn with_refused(&self, refused: Vec<(String, String)>) -> Schema {
+        let Inner { tables, by_name, shown, .. } = &*self.0;
+        let (tables, by_name, shown) = (tables.clone(), by_name.clone(), shown.clone());
+        Schema(Arc::new(Inner { tables, by_name, shown, refused }))
+    }
+
+    /// Why a table that is there cannot be queried. O(refused tables).
+    pub fn refused(&self, name: &str) -> Option<&str> {
+        let mut refused = self.0.refused.iter();
+        refused.find(|(table, _)| table == name).map(|(_, reason)| reason.as_str())
     }
 
     /// All tables, in the order of their ids.
@@ -116,6 +199,39 @@ impl Schema {
 }
 
 impl TableSchema {
+    fn shown(shown: Shown) -> TableSchema {
+        let (columns, positions): (Vec<Column>, Vec<usize>) = shown.columns.into_iter().unzip();
+        let mut by_name: Vec<usize> = (0..columns.len()).collect();
+        by_name.sort_by(|a, b| columns[*a].name.cmp(&columns[*b].name));
+        let within = |key: &usize| positions.iter().position(|position| position == key);
+        TableSchema {
+            name: shown.name,
+            by_name,
+            // Keys are described by what of them is shown.
+            primary_key: shown.key.iter().filter_map(within).collect(),
+            primary_key_spec: KeySpec::asc(&shown.key),
+            unique_keys: Vec::new(),
+            relationships: Vec::new(),
+            positions: Some(positions.into()),
+            columns,
+        }
+    }
+
+    /// Where a row has the value of a column.
+    #[inline]
+    pub fn position(&self, column: usize) -> usize {
+        self.positions.as_ref().map_or(column, |positions| positions[column])
+    }
+
+    /// The columns with their values in a row of the table.
+    pub fn values<'a>(
+        &'a self,
+        row: &'a Row,
+    ) -> impl Iterator<Item = (&'a Column, ValueRef<'a>)> + 'a {
+        let columns = self.columns.iter().enumerate();
+        columns.map(|(at, column)| (column, row.get(self.position(at))))
+    }
+
     /// The table's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -190,7 +306,16 @@ impl TableSchema {
 
     /// A row's primary key for error texts, as in `id = 7` or `a = 1, b = "x"`.
     pub fn describe_key(&self, row: &Row) -> String {
-        self.pairs(self.primary_key.iter().map(|column| row.get(*column)))
+        if self.positions.is_some()
+            && self.primary_key.len() < self.primary_key_spec.columns().len()
+        {
+            let all: Vec<String> = self
+                .values(row)
+                .map(|(column, value)| format!("{} = {value}", column.name))
+                .collect();
+            return all.join(", ");
+        }
+        self.pairs(self.primary_key.iter().map(|column| row.get(self.position(*column))))
     }
 
     /// An encoded primary key for error texts, like [`describe_key`](TableSchema::describe_key);

@@ -137,6 +137,20 @@ pub struct Cursor<'a> {
     pub inclusive: bool,
 }
 
+/// What others than this source's own transactions have changed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Foreign {
+    /// Nothing.
+    Nothing,
+    /// These rows; reads see them as they are after it.
+    Batch(Batch),
+    /// Rows of which nothing is known.
+    Unknown,
+    /// The schema, and perhaps rows. [`Source::schema`] is the new one: tables that are still
+    /// there have the ids that they had.
+    Schema,
+}
+
 /// Receives the rows of a scan in order; breaks to end it.
 pub type Visitor<'a> = dyn FnMut(&Row) -> ControlFlow<()> + 'a;
 
@@ -147,7 +161,7 @@ pub type Visitor<'a> = dyn FnMut(&Row) -> ControlFlow<()> + 'a;
 /// after `rollback` nothing has happened. A source is deterministic: the same calls give the same
 /// answers in the same order.
 pub trait Source: Send {
-    /// The tables and their types. Fixed for the life of the source.
+    /// The tables and their types. Changes only where [`Source::foreign`] says so.
     fn schema(&self) -> &Schema;
 
     /// Prepares reads of a shape; the source may build an index for it. Preparing the same shape
@@ -204,6 +218,38 @@ pub trait Source: Send {
             self.rollback();
         }
         outcome
+    }
+
+    /// Until [`Source::end_read`], outside a transaction, all reads see one state of the data.
+    /// Sources that only change by their own transactions need not do anything.
+    ///
+    /// # Errors
+    /// A storage that cannot be read now; then the read has not begun.
+    fn begin_read(&mut self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    /// Ends what [`Source::begin_read`] began.
+    fn end_read(&mut self) {}
+
+    /// What others have changed between the state that this source last stood at and the one that
+    /// is read now. Asked within a read or at the start of a transaction, before its first write;
+    /// the source then stands at the state that is read now. Where the caller could not follow, it
+    /// calls [`Source::unfollowed`].
+    ///
+    /// # Errors
+    /// A failing storage; the source stands where it stood.
+    fn foreign(&mut self) -> Result<Foreign, SourceError> {
+        Ok(Foreign::Nothing)
+    }
+
+    /// The caller could not follow what [`Source::foreign`] last said: the next answer has to
+    /// cover it, as [`Foreign::Unknown`].
+    fn unfollowed(&mut self) {}
+
+    /// The storage itself, for statements in its own language within a transaction.
+    fn storage(&mut self) -> Option<&mut dyn std::any::Any> {
+        None
     }
 
     /// Bytes held for rows and for each index, as `(owner, bytes)` pairs, the owner being

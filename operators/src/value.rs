@@ -34,6 +34,8 @@ pub enum ColumnType {
     Blob,
     /// JSON, carried as its serialised text. Not comparable in queries.
     Json,
+    /// Any value, as a column without a type in SQLite holds it.
+    Any,
 }
 
 impl ColumnType {
@@ -45,6 +47,9 @@ impl ColumnType {
             | (ColumnType::Text, ValueRef::Text(_))
             | (ColumnType::Blob, ValueRef::Blob(_))
             | (ColumnType::Json, ValueRef::Json(_)) => true,
+            (ColumnType::Any, value) => {
+                !value.is_null() && !matches!(value, ValueRef::Float(float) if float.is_nan())
+            }
             (ColumnType::Real, ValueRef::Int(value)) => compare_mixed(value, value as f64).is_eq(),
             (ColumnType::Real, ValueRef::Float(value)) => !value.is_nan(),
             (ColumnType::Number, ValueRef::Float(value)) => value.is_finite(),
@@ -58,9 +63,12 @@ impl ColumnType {
     }
 
     /// Whether values of the two types can be equal or ordered among each other: numeric types
-    /// among themselves, any other type with itself.
+    /// among themselves, any other type with itself, [`ColumnType::Any`] with all.
     pub fn comparable(self, other: ColumnType) -> bool {
-        self == other || (self.is_numeric() && other.is_numeric())
+        self == other
+            || self == ColumnType::Any
+            || other == ColumnType::Any
+            || (self.is_numeric() && other.is_numeric())
     }
 }
 
@@ -74,6 +82,7 @@ impl fmt::Display for ColumnType {
             ColumnType::Text => "text",
             ColumnType::Blob => "blob",
             ColumnType::Json => "json",
+            ColumnType::Any => "any",
         })
     }
 }

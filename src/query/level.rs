@@ -47,7 +47,7 @@ pub(super) fn compile(
     let filters = planner.filters(table, &query.body.filters, &path)?;
     let rows = planner.scan(table, &[], filters);
     let level = planner.level(rows, &query.body, false, &path)?;
-    let plan = Plan { shape: level.plan, binding: level.binding };
+    let plan = Plan { shape: level.plan, binding: level.binding, derived: Vec::new() };
     Ok(CompiledQuery { plan, view: level.view })
 }
 

@@ -21,6 +21,9 @@ pub(super) struct Planner<'q> {
 impl<'q> Planner<'q> {
     pub(super) fn table(&self, name: &str, path: &Path<'_>) -> Result<TableId, QueryError> {
         self.schema.table_id(name).ok_or_else(|| {
+            if let Some(reason) = self.schema.refused(name) {
+                return path.error(format!("table \"{name}\" cannot be queried: {reason}"));
+            }
             let tables: Vec<&str> = self.schema.tables().iter().map(|table| table.name()).collect();
             path.error(format!(
                 "there is no table \"{name}\"; {}",

@@ -100,6 +100,12 @@ pub(crate) fn value(tape: &mut Tape<'_>, kind: ColumnType, nullable: bool) -> Va
             Value::from(tape.pick(&blobs).to_vec())
         }
         ColumnType::Json => Value::Json((*tape.pick(&["1", "[]", r#"{"a":1}"#])).into()),
+        ColumnType::Any => match tape.below(4) {
+            0 => Value::Int(1),
+            1 => Value::Float(0.5),
+            2 => Value::from("a"),
+            _ => Value::from(vec![1]),
+        },
     }
 }
 

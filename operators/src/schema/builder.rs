@@ -164,8 +164,14 @@ impl Table {
         self.with_relationship(name.into(), hops.into_iter().map(Into::into).collect(), false)
     }
 
-    fn with_column(mut self, name: String, column_type: ColumnType, nullable: bool) -> Table {
-        self.columns.push(Column { name, column_type, nullable });
+    fn with_column(self, name: String, column_type: ColumnType, nullable: bool) -> Table {
+        self.with_declared(Column::new(name, column_type, nullable))
+    }
+
+    /// Adds a column, with the affinity and the collation that it has in SQL.
+    #[must_use]
+    pub fn with_declared(mut self, column: Column) -> Table {
+        self.columns.push(column);
         self
     }
 

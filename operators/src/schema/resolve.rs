@@ -22,7 +22,7 @@ pub(super) fn schema(declared: Vec<Table>) -> Result<Schema, SchemaError> {
         let relationships = names.relationships(&declared.relationships)?;
         tables[index].relationships = relationships;
     }
-    Ok(Schema(Arc::new(Inner { tables, by_name })))
+    Ok(Schema(Arc::new(Inner { tables, by_name, shown: Vec::new(), refused: Vec::new() })))
 }
 
 /// A table without its relationships.
@@ -61,6 +61,7 @@ fn table(declared: &Table) -> Result<TableSchema, SchemaError> {
             .map(|names| unique_key(declared, names))
             .collect::<Result<_, _>>()?,
         relationships: Vec::new(),
+        positions: None,
     })
 }
 

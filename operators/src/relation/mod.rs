@@ -1,0 +1,3 @@
+//! Relations: joins, aggregates and what else makes rows that no table holds.
+
+pub mod plan;
