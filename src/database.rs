@@ -142,7 +142,8 @@ impl Database {
     /// the source needs to see that.
     ///
     /// # Errors
-    /// A failing source; then nothing has changed, and the next operation tries again.
+    /// A failing source; results are then as before, and the next operation tries again. What a
+    /// change of the schema ends ([`Error::SchemaChanged`]) has ended all the same.
     pub fn sync(&self) -> Result<bool, Error> {
         let _deliver = self.shared.deliver_after();
         let mut source = self.shared.begin_read("Database::sync")?;
@@ -162,6 +163,8 @@ impl Database {
 
     /// Runs a transaction: all writes of the closure take effect together, and live results have
     /// moved on when this returns; or, if the closure or the commit fails, nothing has changed.
+    ///
+    /// It starts from what others have written: results are brought up to date with that first.
     ///
     /// Callbacks ([`Subscription::on_change`]) are called before this returns, unless another
     /// call is delivering to callbacks already, on another thread or further up on this one; that
@@ -319,7 +322,8 @@ impl Database {
         Transaction::new(&mut *source).get(table, key)
     }
 
-    /// How many transactions have changed something.
+    /// How many transactions have changed something; what others wrote counts once whenever
+    /// results are brought up to date with it.
     ///
     /// # Errors
     /// [`Error::Broken`].

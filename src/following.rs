@@ -10,9 +10,11 @@ use crate::error::Error;
 use crate::shared::Shared;
 
 /// A thread that brings a database's results up to date with what others write, at intervals; made
-/// by [`Database::follow`]. It ends when this is dropped, which waits for it, or with the database.
+/// by [`Database::follow`]. It ends when this is dropped,
+/// which waits for it, except on the thread itself and inside a transaction; or with the database.
 #[must_use = "following ends when this is dropped"]
 pub struct Following {
+    database: Weak<Shared>,
     state: Arc<State>,
     thread: Option<JoinHandle<()>>,
 }
@@ -33,11 +35,11 @@ impl Following {
     pub(crate) fn start(database: &Arc<Shared>, interval: Duration) -> std::io::Result<Following> {
         let database = Arc::downgrade(database);
         let state = Arc::<State>::default();
-        let shared = Arc::clone(&state);
+        let (followed, shared) = (Weak::clone(&database), Arc::clone(&state));
         let thread = std::thread::Builder::new()
             .name("penstock-follow".to_owned())
-            .spawn(move || shared.run(&database, interval))?;
-        Ok(Following { state, thread: Some(thread) })
+            .spawn(move || shared.run(&followed, interval))?;
+        Ok(Following { database, state, thread: Some(thread) })
     }
 
     /// Why following failed when it last did, if it ever did. It is tried again at every interval,
@@ -74,9 +76,12 @@ impl Drop for Following {
     fn drop(&mut self) {
         *lock(&self.state.stopped) = true;
         self.state.stop.notify_all();
-        // A callback on the thread itself may drop this; the thread then ends after it.
+        // The thread cannot end while a callback on it drops this, nor while a transaction that it
+        // waits for does; it then ends afterwards.
+        let in_transaction = self.database.upgrade().is_some_and(|shared| shared.in_transaction());
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != std::thread::current().id()
+            && !in_transaction
         {
             // A panic has been reported by the thread.
             let _ = thread.join();

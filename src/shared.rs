@@ -57,9 +57,14 @@ impl Shared {
         self.schema.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether this thread is inside a transaction's closure.
+    pub(crate) fn in_transaction(&self) -> bool {
+        self.in_transaction.load(Ordering::Acquire) == thread_number()
+    }
+
     /// The source, for one operation.
     pub(crate) fn lock_source(&self, operation: &'static str) -> Result<SourceGuard<'_>, Error> {
-        if self.in_transaction.load(Ordering::Acquire) == thread_number() {
+        if self.in_transaction() {
             return Err(Error::Reentrant { operation });
         }
         // A panic while it was held has been rolled back by `InFlight`, or broke the engine.

@@ -308,6 +308,14 @@ fn following_does_not_keep_a_database_alive_and_may_be_dropped_by_a_callback() {
     assert_eq!(receive.recv_timeout(LONG), Ok(()));
     assert!(slot.lock().expect("no panic").is_none());
 
+    // Nor can it wait inside a transaction, for which the thread may wait itself.
+    let following = world.db.follow(Duration::ZERO).expect("a thread");
+    let within = world.db.transaction(|_| {
+        drop(following);
+        Ok(())
+    });
+    within.expect("a transaction");
+
     // With the last handle the callbacks go, and with them the channel.
     let following = world.db.follow(Duration::from_secs(3600)).expect("a thread");
     drop((live, world));

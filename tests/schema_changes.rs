@@ -238,6 +238,7 @@ fn an_ended_subscription_keeps_its_last_result_and_nothing_else() {
         assert!(matches!(live.resync(), Err(Error::SchemaChanged { .. })));
         assert!(matches!(live.row_set(), Err(Error::SchemaChanged { .. })));
         assert!(matches!(live.set_limit(Some(1)), Err(Error::SchemaChanged { .. })));
+        assert!(matches!(live.set_limit(None), Err(Error::SchemaChanged { .. })));
         assert!(matches!(live.set_start(Some(row! { id: 1 })), Err(Error::SchemaChanged { .. })));
         assert!(matches!(live.try_explain(), Err(Error::SchemaChanged { .. })));
         assert!(live.explain().to_string().contains("label"));
@@ -265,7 +266,11 @@ fn a_subscription_dropped_within_a_transaction_may_end_before_it_is_released() {
     let world = world();
     let mut dropped = Some(world.db.subscribe(Query::table("label")).expect("live"));
     let shared = world.db.subscribe(Query::table("label")).expect("live");
-    world.db.transaction(|_| Ok(drop(dropped.take()))).expect("a transaction");
+    let within = world.db.transaction(|_| {
+        drop(dropped.take());
+        Ok(())
+    });
+    within.expect("a transaction");
     world.alter([user(), issue()]);
     let users = world.db.subscribe(Query::table("user")).expect("live");
     drop(shared);

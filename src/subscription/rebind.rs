@@ -34,6 +34,7 @@ impl Subscription {
     }
 
     fn rebind(&mut self, query: Query) -> Result<(), Error> {
+        self.feed.check()?;
         let target = query.compile(&self.context.schema, &self.params)?;
         let plan = with_extent(&self.compiled.plan, |binding| {
             binding.extent = target.plan.binding.extent.clone();
@@ -46,6 +47,7 @@ impl Subscription {
         let shared = Arc::clone(&self.shared);
         let _deliver = shared.deliver_after();
         let (mut source, mut engine) = shared.read_results("Subscription::set_limit")?;
+        // Following others may have ended it.
         self.feed.check()?;
         let (root, feed, committed) = engine.rebind(&mut *source, self.root, &plan, keeps_rows)?;
         // Under the lock, so that nothing committed from now on is taken from the old feed, and
