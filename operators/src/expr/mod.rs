@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use crate::predicate::CompareOp;
+use crate::predicate::{CompareOp, Predicate};
 use crate::value::Value;
 
 /// An expression over the columns of a row.
@@ -22,6 +22,8 @@ pub enum Expr {
     Column(usize),
     /// A constant.
     Literal(Value),
+    /// Whether the row passes a test: 1 or 0.
+    Test(Box<Predicate>),
     /// An operator with one operand.
     Unary {
         /// The operator.
