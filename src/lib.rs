@@ -60,6 +60,7 @@ pub mod query;
 mod row_input;
 mod shared;
 pub mod source;
+mod sql;
 #[cfg(feature = "stream")]
 mod stream;
 mod subscription;
