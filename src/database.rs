@@ -1,6 +1,7 @@
 //! The database: the handle that applications hold.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use penstock_operators::delta::Batch;
 use penstock_operators::schema::Schema;
@@ -9,11 +10,14 @@ use penstock_operators::source::{Change, Source};
 use crate::engine::{Engine, evaluate, evaluate_row_set};
 use crate::error::Error;
 use crate::feed::Limits;
+use crate::following::Following;
 use crate::memory_usage::MemoryUsage;
 use crate::query::{Params, Query};
 use crate::row_input::RowInput;
 use crate::shared::{InFlight, Shared};
 use crate::source::MemorySource;
+#[cfg(feature = "sqlite")]
+use crate::source::{Attached, SqliteOptions, SqliteSource};
 use crate::subscription::Subscription;
 use crate::transaction::{Transaction, find, row_problem};
 use crate::tree::{RowView, Tree};
@@ -102,6 +106,24 @@ impl DatabaseBuilder {
         self.with_source(MemorySource::new(schema))
     }
 
+    /// A database over the tables of an SQLite file.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    #[cfg(feature = "sqlite")]
+    pub fn open(self, path: impl AsRef<std::path::Path>) -> Result<Database, Error> {
+        self.open_with(SqliteOptions::new(path))
+    }
+
+    /// A database over the tables of an SQLite file, opened with options.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    #[cfg(feature = "sqlite")]
+    pub fn open_with(self, options: SqliteOptions) -> Result<Database, Error> {
+        self.with_source(SqliteSource::open_with(options)?)
+    }
+
     /// A database over any source.
     ///
     /// # Errors
@@ -121,18 +143,131 @@ impl Database {
         Database::builder().in_memory(schema)
     }
 
+    /// A database over the tables of an SQLite file, with default options; see
+    /// [`SqliteSource`] for what its tables are and how the writes of others are followed, and
+    /// [`SqliteOptions`] for what can be said otherwise.
+    ///
+    /// ```
+    /// use penstock::{Database, Query, SqliteSource};
+    ///
+    /// # let file = std::env::temp_dir().join(format!("penstock-open-{}.db", std::process::id()));
+    /// # let connection = rusqlite::Connection::open(&file)?;
+    /// # connection.execute_batch("DROP TABLE IF EXISTS task; CREATE TABLE task(id INTEGER PRIMARY KEY, title TEXT)")?;
+    /// let db = Database::open(&file)?;
+    /// let tasks = db.subscribe(Query::table("task"))?;
+    /// db.transaction(|tx| tx.insert("task", penstock::row! { id: 1, title: "water the plants" }))?;
+    /// assert_eq!(tasks.rows().len(), 1);
+    /// # std::fs::remove_file(&file)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A file that is not there, cannot be read or is no SQLite database. Tables that cannot be
+    /// queried are an error only when they are.
+    #[cfg(feature = "sqlite")]
+    pub fn open(path: impl AsRef<std::path::Path>) -> Result<Database, Error> {
+        Database::builder().open(path)
+    }
+
+    /// A database over the tables of an SQLite file, opened with options.
+    ///
+    /// # Errors
+    /// As [`open`](Database::open).
+    #[cfg(feature = "sqlite")]
+    pub fn open_with(options: SqliteOptions) -> Result<Database, Error> {
+        Database::builder().open_with(options)
+    }
+
+    /// Watches a connection of the application to the same file; see [`SqliteSource::attach`].
+    ///
+    /// # Errors
+    /// [`Error::NoSql`] over another source, and as there.
+    #[cfg(feature = "sqlite")]
+    pub fn attach(&self, connection: &mut rusqlite::Connection) -> Result<Attached, Error> {
+        self.with_sqlite("Database::attach", |source| source.attach(connection))
+    }
+
+    /// Installs the change log in the file; see [`SqliteSource::install_change_log`].
+    ///
+    /// # Errors
+    /// [`Error::NoSql`] over another source, and as there.
+    #[cfg(feature = "sqlite")]
+    pub fn install_change_log(&self) -> Result<(), Error> {
+        self.with_sqlite("Database::install_change_log", SqliteSource::install_change_log)
+    }
+
+    /// Removes the change log from the file; see [`SqliteSource::remove_change_log`].
+    ///
+    /// # Errors
+    /// [`Error::NoSql`] over another source, and as there.
+    #[cfg(feature = "sqlite")]
+    pub fn remove_change_log(&self) -> Result<(), Error> {
+        self.with_sqlite("Database::remove_change_log", SqliteSource::remove_change_log)
+    }
+
+    /// The indexes that live queries could use and the file does not have, as statements that
+    /// create them; see [`SqliteSource::missing_indexes`].
+    ///
+    /// # Errors
+    /// [`Error::NoSql`] over another source.
+    #[cfg(feature = "sqlite")]
+    pub fn missing_indexes(&self) -> Result<Vec<String>, Error> {
+        self.with_sqlite("Database::missing_indexes", |source| Ok(source.missing_indexes()))
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn with_sqlite<T>(
+        &self,
+        operation: &'static str,
+        act: impl FnOnce(&mut SqliteSource) -> Result<T, crate::SourceError>,
+    ) -> Result<T, Error> {
+        let mut source = self.shared.lock_source(operation)?;
+        let storage = source.storage().and_then(|storage| storage.downcast_mut::<SqliteSource>());
+        Ok(act(storage.ok_or(Error::NoSql)?)?)
+    }
+
     /// Options for a database.
     pub fn builder() -> DatabaseBuilder {
         DatabaseBuilder::default()
     }
 
-    /// The schema.
-    pub fn schema(&self) -> &Schema {
-        &self.shared.schema
+    /// The schema, as it was when the source was last read for results, or followed.
+    pub fn schema(&self) -> Schema {
+        self.shared.schema()
+    }
+
+    /// Brings live results up to date with what others have written, and tells their subscribers,
+    /// as a commit does. Every operation that reads does this first; this is for when there is
+    /// nothing else to do. Returns whether the source tells of a change.
+    ///
+    /// Cost: where the source knows which rows have changed, that of a transaction of those; where
+    /// it does not, that of a first evaluation of everything that is live. Without a change, what
+    /// the source needs to see that.
+    ///
+    /// # Errors
+    /// A failing source; results are then as before, and the next operation tries again. What a
+    /// change of the schema ends ([`Error::SchemaChanged`]) has ended all the same.
+    pub fn sync(&self) -> Result<bool, Error> {
+        let _deliver = self.shared.deliver_after();
+        let mut source = self.shared.begin_read("Database::sync")?;
+        self.shared.follow(&mut *source)
+    }
+
+    /// Starts a thread that does [`sync`](Database::sync) now and then whenever so much time has
+    /// passed, until what is returned is dropped.
+    ///
+    /// Callbacks are called on that thread. It does not keep the database alive.
+    ///
+    /// # Errors
+    /// [`Error::Thread`].
+    pub fn follow(&self, interval: Duration) -> Result<Following, Error> {
+        Following::start(&self.shared, interval).map_err(Error::Thread)
     }
 
     /// Runs a transaction: all writes of the closure take effect together, and live results have
     /// moved on when this returns; or, if the closure or the commit fails, nothing has changed.
+    ///
+    /// It starts from what others have written: results are brought up to date with that first.
     ///
     /// Callbacks ([`Subscription::on_change`]) are called before this returns, unless another
     /// call is delivering to callbacks already, on another thread or further up on this one; that
@@ -152,12 +287,9 @@ impl Database {
         &self,
         write: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let value = {
-            let mut source = self.shared.lock_source("Database::transaction")?;
-            self.run(&mut **source, write)?.0
-        };
-        self.shared.deliveries.deliver();
-        Ok(value)
+        let _deliver = self.shared.deliver_after();
+        let mut source = self.shared.lock_source("Database::transaction")?;
+        Ok(self.run(&mut **source, write)?.0)
     }
 
     /// Runs a transaction up to its commit.
@@ -168,6 +300,7 @@ impl Database {
     ) -> Result<(T, Batch), Error> {
         source.begin()?;
         let mut in_flight = InFlight::new(&mut *source, &self.shared);
+        self.shared.follow(in_flight.source)?;
         // Rolls back if the closure or the checks at the end fail or panic.
         let value = in_flight.run(write)?;
         let batch = in_flight.source.finish()?;
@@ -183,13 +316,9 @@ impl Database {
     /// The first change that the data or the schema refuses; then nothing has changed. A row that
     /// does not fit is named by its key, or if it has none by its place in the list, from 1.
     pub fn apply(&self, changes: Vec<Change>) -> Result<Batch, Error> {
-        let batch = {
-            let mut source = self.shared.lock_source("Database::apply")?;
-            let ((), batch) = self.run(&mut **source, |tx| tx.write_all(changes))?;
-            batch
-        };
-        self.shared.deliveries.deliver();
-        Ok(batch)
+        let _deliver = self.shared.deliver_after();
+        let mut source = self.shared.lock_source("Database::apply")?;
+        Ok(self.run(&mut **source, |tx| tx.write_all(changes))?.1)
     }
 
     /// Inserts many rows into one table as one transaction and returns how many there were.
@@ -202,7 +331,8 @@ impl Database {
         table: &str,
         rows: impl IntoIterator<Item = RowInput>,
     ) -> Result<usize, Error> {
-        let (id, table) = find(self.schema(), table)?;
+        let schema = self.schema();
+        let (id, table) = find(&schema, table)?;
         let mut changes = Vec::new();
         for (at, input) in rows.into_iter().enumerate() {
             let row = input.to_row(table).map_err(|problem| {
@@ -227,7 +357,7 @@ impl Database {
     /// # Errors
     /// As [`check`](Database::check), and a parameter without a value.
     pub fn check_with(&self, query: &Query, params: &Params) -> Result<(), Error> {
-        query.compile(self.schema(), params)?;
+        query.compile(&self.schema(), params)?;
         Ok(())
     }
 
@@ -246,8 +376,7 @@ impl Database {
     /// # Errors
     /// As [`subscribe`](Database::subscribe), and a parameter without a value.
     pub fn subscribe_with(&self, query: Query, params: &Params) -> Result<Subscription, Error> {
-        let compiled = query.compile(self.schema(), params)?;
-        Subscription::new(Arc::clone(&self.shared), query, params.clone(), compiled)
+        Subscription::new(Arc::clone(&self.shared), query, params.clone())
     }
 
     /// Evaluates a query once.
@@ -263,10 +392,11 @@ impl Database {
     /// # Errors
     /// As [`subscribe_with`](Database::subscribe_with).
     pub fn query_with(&self, query: &Query, params: &Params) -> Result<Tree, Error> {
-        let compiled = query.compile(self.schema(), params)?;
-        let mut source = self.shared.lock_source("Database::query")?;
-        let nodes = evaluate(&mut **source, &compiled.plan)?;
-        Ok(Tree::new(self.schema().clone(), compiled.view, nodes))
+        let _deliver = self.shared.deliver_after();
+        let mut source = self.shared.read("Database::query")?;
+        let compiled = query.compile(source.schema(), params)?;
+        let nodes = evaluate(&mut *source, &compiled.plan)?;
+        Ok(Tree::new(compiled.schema, compiled.view, nodes))
     }
 
     /// The base rows that make up a query's result, evaluated once; see
@@ -275,10 +405,11 @@ impl Database {
     /// # Errors
     /// As [`subscribe_with`](Database::subscribe_with).
     pub fn query_row_set(&self, query: &Query, params: &Params) -> Result<Vec<RowView>, Error> {
-        let compiled = query.compile(self.schema(), params)?;
-        let mut source = self.shared.lock_source("Database::query_row_set")?;
-        let rows = evaluate_row_set(&mut **source, &compiled.plan)?;
-        let view = |((table, _), row)| RowView::new(self.schema().clone(), table, row);
+        let _deliver = self.shared.deliver_after();
+        let mut source = self.shared.read("Database::query_row_set")?;
+        let compiled = query.compile(source.schema(), params)?;
+        let rows = evaluate_row_set(&mut *source, &compiled.plan)?;
+        let view = |((table, _), row)| RowView::new(compiled.schema.clone(), table, row);
         Ok(rows.puts.into_iter().map(view).collect())
     }
 
@@ -287,11 +418,13 @@ impl Database {
     /// # Errors
     /// An unknown table or column, or an incomplete key.
     pub fn get(&self, table: &str, key: impl Into<RowInput>) -> Result<Option<RowView>, Error> {
-        let mut source = self.shared.lock_source("Database::get")?;
-        Transaction::new(&mut **source).get(table, key)
+        let _deliver = self.shared.deliver_after();
+        let mut source = self.shared.read("Database::get")?;
+        Transaction::new(&mut *source).get(table, key)
     }
 
-    /// How many transactions have changed something.
+    /// How many transactions have changed something; what others wrote counts once whenever
+    /// results are brought up to date with it.
     ///
     /// # Errors
     /// [`Error::Broken`].
@@ -321,8 +454,9 @@ impl Database {
     /// # Errors
     /// [`Error::Diverged`] on a difference.
     pub fn verify(&self) -> Result<(), Error> {
-        let (mut source, engine) = self.shared.lock("Database::verify")?;
+        let _deliver = self.shared.deliver_after();
+        let (mut source, engine) = self.shared.read_results("Database::verify")?;
         let version = engine.version();
-        engine.verify(&mut **source, version)
+        engine.verify(&mut *source, version)
     }
 }

@@ -46,18 +46,23 @@
 //! hands out. The dataflow itself is in the crate `penstock_operators`, re-exported as
 //! [`operators`].
 
+#[cfg(test)]
+extern crate self as penstock;
+
 mod database;
 mod de;
 mod engine;
 mod error;
 mod explain;
 mod feed;
+mod following;
 pub mod json;
 mod memory_usage;
 mod notice;
 mod patch;
 pub mod query;
 mod row_input;
+mod schema_change;
 mod shared;
 pub mod source;
 mod sql;
@@ -76,6 +81,7 @@ pub use penstock_operators::value::{ColumnType, Value, ValueRef};
 pub use database::{Database, DatabaseBuilder, MAX_PENDING_BYTES, MAX_PENDING_PATCHES};
 pub use error::Error;
 pub use explain::Explain;
+pub use following::Following;
 pub use memory_usage::MemoryUsage;
 pub use patch::{Change, Changes, Patch, Path, RowChanges, Step};
 pub use query::{
@@ -84,6 +90,8 @@ pub use query::{
 };
 pub use row_input::RowInput;
 pub use source::MemorySource;
+#[cfg(feature = "sqlite")]
+pub use source::{Attached, SqliteOptions, SqliteSource};
 pub use subscription::Subscription;
 pub use transaction::Transaction;
 pub use tree::{Entries, Entry, RowView, Tree};
