@@ -91,3 +91,4 @@ pub use tree::{Entries, Entry, RowView, Tree};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+

@@ -1,0 +1,83 @@
+//! Results and changes as JSON, one object per line, with columns in the query's order.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use penstock::json::value_to_json;
+use penstock::{Change, Entry, Patch, Path, RowView, Tree};
+
+/// Writes `{"result":[…]}`.
+pub(crate) fn result(out: &mut dyn Write, tree: &Tree) -> io::Result<()> {
+    writeln!(out, "{{\"result\":{}}}", list(tree))
+}
+
+/// Writes `{"changes":[…],"version":n}`, or the whole result where it replaces what was before.
+pub(crate) fn patch(out: &mut dyn Write, patch: &Patch) -> io::Result<()> {
+    if let Some(tree) = patch.reset_tree() {
+        return result(out, tree);
+    }
+    let changes: Vec<String> = patch.changes().iter().map(change).collect();
+    let version = patch.version().map_or_else(|| "null".to_owned(), |version| version.to_string());
+    writeln!(out, "{{\"changes\":[{}],\"version\":{version}}}", changes.join(","))
+}
+
+fn change(change: &Change) -> String {
+    let (op, way, new, old) = match change {
+        Change::Insert { path, entry } => ("insert", path, Some(object(entry)), None),
+        Change::Remove { path, row: old } => ("remove", path, None, Some(row(old))),
+        Change::Update { path, old, row: new } => ("update", path, Some(row(new)), Some(row(old))),
+        Change::Move { path, old, row: new } => ("move", path, Some(row(new)), Some(row(old))),
+    };
+    let mut text = format!("{{\"op\":\"{op}\",\"path\":{}", steps(way));
+    for (name, value) in [("row", new), ("old", old)] {
+        if let Some(value) = value {
+            // Writing to a string does not fail.
+            let _ = write!(text, ",\"{name}\":{value}");
+        }
+    }
+    text + "}"
+}
+
+fn steps(path: &Path) -> String {
+    let steps = path.steps().iter().map(|step| {
+        format!("{{\"row\":{},\"list\":{}}}", row(&step.row), quoted(&step.relationship))
+    });
+    format!("[{}]", steps.collect::<Vec<_>>().join(","))
+}
+
+fn list(tree: &Tree) -> String {
+    let entries: Vec<String> = tree.iter().map(|entry| object(&entry)).collect();
+    format!("[{}]", entries.join(","))
+}
+
+fn row(row: &RowView) -> String {
+    format!("{{{}}}", fields(row).join(","))
+}
+
+fn object(entry: &Entry) -> String {
+    let mut fields = fields(&entry.row());
+    for name in entry.relationships() {
+        let Some(tree) = entry.related(name) else { continue };
+        let value = if tree.is_singular() {
+            tree.first().map_or_else(|| "null".to_owned(), |entry| object(&entry))
+        } else {
+            list(&tree)
+        };
+        fields.push(format!("{}:{value}", quoted(name)));
+    }
+    format!("{{{}}}", fields.join(","))
+}
+
+fn fields(row: &RowView) -> Vec<String> {
+    let values = row.table().values(row.row());
+    values
+        .map(|(column, value)| {
+            format!("{}:{}", quoted(&column.name), value_to_json(value, column.column_type))
+        })
+        .collect()
+}
+
+/// A text as a JSON string.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
