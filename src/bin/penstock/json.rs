@@ -81,3 +81,50 @@ fn fields(row: &RowView) -> Vec<String> {
 pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value as Json;
+
+    use super::*;
+    use crate::samples::{change, database, subscribe, written};
+
+    #[test]
+    fn a_result_is_one_line_with_columns_in_order() {
+        let tree = subscribe(&database()).rows();
+        let line = written(|out| result(out, &tree));
+        assert_eq!(
+            line,
+            "{\"result\":[{\"id\":2,\"title\":null,\"due\":10,\"notes\":[]},\
+             {\"id\":30,\"title\":\"a \\\"b\\\"\\nc\",\"due\":null,\
+             \"notes\":[{\"taskId\":30,\"text\":\"日本\"}]},\
+             {\"id\":1,\"title\":\"water the plants\",\"due\":2.5,\
+             \"notes\":[{\"taskId\":1,\"text\":\"not the cactus\"},\
+             {\"taskId\":1,\"text\":\"twice\"}]}]}\n"
+        );
+    }
+
+    #[test]
+    fn changes_are_one_line_for_a_transaction() {
+        let db = database();
+        let mut live = subscribe(&db);
+        change(&db);
+        let patches: Vec<Patch> = live.changes().collect();
+        let line = written(|out| patch(out, &patches[0]));
+        assert_eq!(line.lines().count(), 1);
+        let json: Json = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(json["version"], 2);
+        let changes = json["changes"].as_array().expect("a list");
+        let (root, nested): (Vec<&Json>, Vec<&Json>) =
+            changes.iter().partition(|change| change["path"] == Json::Array(Vec::new()));
+        let by = |op: &str| root.iter().filter(|change| change["op"] == op).collect::<Vec<_>>();
+        assert_eq!(by("remove")[0]["old"]["id"], 2);
+        assert_eq!(by("remove")[0].get("row"), None);
+        assert_eq!(by("insert")[0]["row"]["notes"][0]["text"], "came along");
+        assert_eq!(by("move")[0]["row"]["title"], "zebra");
+        assert_eq!(by("move")[0]["old"]["title"], "water the plants");
+        assert_eq!(by("update")[0]["row"]["due"], -1.5);
+        assert_eq!(nested.len(), 2);
+        assert_eq!(nested[0]["path"][0]["list"], "notes");
+    }
+}

@@ -19,6 +19,8 @@ mod json;
 mod layout;
 mod param;
 mod plain;
+#[cfg(test)]
+mod samples;
 mod screen;
 mod session;
 mod tables;

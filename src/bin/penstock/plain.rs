@@ -140,3 +140,69 @@ fn below(out: &mut dyn Write, entry: &Entry, indent: usize) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{change, database, subscribe, written};
+
+    #[test]
+    fn a_result_is_an_aligned_table_with_nested_ones() {
+        let tree = subscribe(&database()).rows();
+        assert_eq!(
+            written(|out| result(out, &tree)),
+            "\
+id  title              due
+──  ────────────────  ────
+ 2  NULL              10.0
+30  a \"b\"\\nc          NULL
+    notes:
+      taskId  text
+      ──────  ────
+          30  日本
+ 1  water the plants   2.5
+    notes:
+      taskId  text
+      ──────  ──────────────
+           1  not the cactus
+           1  twice
+"
+        );
+    }
+
+    #[test]
+    fn changes_are_lines_under_the_row_that_they_are_below() {
+        let db = database();
+        let mut live = subscribe(&db);
+        change(&db);
+        let patches: Vec<Patch> = live.changes().collect();
+        assert_eq!(patches.len(), 1);
+        assert_eq!(
+            written(|out| patch(out, &patches[0])),
+            "\
+── 6 changes in one transaction
+- id: 2, title: NULL, due: 10.0
+~ id: 30: due NULL → -1.5
+  id: 30 › notes
+    + taskId: 30, text: \"new\"
++ id: 4, title: \"b\", due: 1.0
+    notes: taskId: 4, text: \"came along\"
+~ id: 1: title \"water the plants\" → \"zebra\", due 2.5 → 3.0 (moved)
+  id: 1 › notes
+    - taskId: 1, text: \"twice\"
+"
+        );
+    }
+
+    #[test]
+    fn a_single_change_has_no_heading() {
+        let db = database();
+        let mut live = subscribe(&db);
+        db.transaction(|tx| tx.delete("task", penstock::row! { id: 2 })).expect("a transaction");
+        let patches: Vec<Patch> = live.changes().collect();
+        assert_eq!(
+            written(|out| patch(out, &patches[0])),
+            "- id: 2, title: NULL, due: 10.0\n"
+        );
+    }
+}

@@ -297,7 +297,7 @@ impl Screen {
             let signs = [('+', last.inserted), ('-', last.removed), ('~', last.changed)];
             let signs = signs.iter().filter(|(_, count)| *count > 0);
             let signs: String = signs.map(|(sign, count)| format!(" {sign}{count}")).collect();
-            counts += &format!(" · last{signs} {} ago", ago(now.saturating_sub(last.at)));
+            counts += &format!(" · last{signs}, {} ago", ago(now.saturating_sub(last.at)));
         }
         let counts = shortened(&counts, width);
         let room = width - self::width(&counts);
