@@ -99,4 +99,3 @@ pub use tree::{Entries, Entry, RowView, Tree};
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
-

@@ -45,8 +45,7 @@ impl State {
     }
 
     fn select(&mut self, by: isize, shown: &Shown) {
-        self.place =
-            self.place.saturating_add_signed(by).min(shown.tasks.len().saturating_sub(1));
+        self.place = self.place.saturating_add_signed(by).min(shown.tasks.len().saturating_sub(1));
         self.selected = shown.tasks.get(self.place).map(|task| task.id);
     }
 

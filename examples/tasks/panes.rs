@@ -52,11 +52,8 @@ fn one_task(picture: &Picture<'_>, task: &Task, selected: bool, width: usize) ->
         (false, 2) => " !!",
         (false, _) => "  !",
     };
-    let urgent = if task.priority == 1 && !task.done && look == Look::Plain {
-        Look::Urgent
-    } else {
-        look
-    };
+    let urgent =
+        if task.priority == 1 && !task.done && look == Look::Plain { Look::Urgent } else { look };
     let mut right = String::new();
     if width >= WITH_DATE_MIN {
         right += &format!("  {}", fitted(task.due.as_deref().unwrap_or(""), DATE_WIDTH));
@@ -82,8 +79,7 @@ pub(crate) fn projects(picture: &Picture<'_>, width: usize) -> Vec<Line> {
 }
 
 fn one_project(picture: &Picture<'_>, project: &Project, width: usize) -> Line {
-    let look =
-        if picture.fresh_projects.contains(&project.id) { Look::Fresh } else { Look::Plain };
+    let look = if picture.fresh_projects.contains(&project.id) { Look::Fresh } else { Look::Plain };
     let (done, tasks) = (project.done.max(0), project.tasks.max(0));
     let full = usize::try_from(done * BAR_WIDTH as i64 / tasks.max(1)).unwrap_or(0).min(BAR_WIDTH);
     let bar = "█".repeat(full) + &"░".repeat(BAR_WIDTH - full);

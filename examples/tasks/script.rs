@@ -26,7 +26,10 @@ enum By {
 }
 
 const STEPS: [Step; 10] = [
-    Step { title: "a new task in the garden", by: By::Us(|db| edit::add(db, "Mow the lawn", Some(1))) },
+    Step {
+        title: "a new task in the garden",
+        by: By::Us(|db| edit::add(db, "Mow the lawn", Some(1))),
+    },
     Step { title: "the tap is fixed", by: By::Us(|db| edit::toggle(db, 3)) },
     Step {
         title: "from another connection: the train is booked",
@@ -101,7 +104,10 @@ pub(crate) fn run(
             }
         }
         for (name, patches) in views.changes() {
-            for line in patches.iter().flat_map(|patch| patch.to_string().lines().map(str::to_owned).collect::<Vec<_>>()) {
+            for line in patches
+                .iter()
+                .flat_map(|patch| patch.to_string().lines().map(str::to_owned).collect::<Vec<_>>())
+            {
                 writeln!(out, "   {name:<10}  {line}")?;
             }
         }

@@ -91,11 +91,11 @@ fn number(text: &str) -> Option<(usize, &str)> {
 /// A line of the query with a caret below the column; of a long line the part around it.
 fn excerpt(sql: &str, line: usize, column: usize) -> Option<String> {
     let line = sql.lines().nth(line.checked_sub(1)?)?;
-    let line: Vec<char> =
-        line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line: Vec<char> = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let column = column.checked_sub(1)?.min(line.len());
     // A third of the excerpt stands before the caret.
-    let start = if line.len() <= EXCERPT_WIDTH { 0 } else { column.saturating_sub(EXCERPT_WIDTH / 3) };
+    let start =
+        if line.len() <= EXCERPT_WIDTH { 0 } else { column.saturating_sub(EXCERPT_WIDTH / 3) };
     let shown: String = line[start..].iter().collect();
     let before: String = line[start..column].iter().collect();
     let (mark, margin) = if start > 0 { ("…", 1) } else { ("", 0) };

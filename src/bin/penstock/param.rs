@@ -41,7 +41,9 @@ fn typed(text: &str) -> Result<Value, String> {
     if let Some(quoted) = text.strip_prefix('\'') {
         let inner = quoted.strip_suffix('\'').filter(|inner| balanced(inner));
         let inner = inner.ok_or_else(|| {
-            format!("{text} starts with a quote and has no matching end; write '' for a quote inside")
+            format!(
+                "{text} starts with a quote and has no matching end; write '' for a quote inside"
+            )
         })?;
         return Ok(Value::from(inner.replace("''", "'")));
     }
@@ -59,7 +61,8 @@ fn typed(text: &str) -> Result<Value, String> {
     }
     // Words that the parser of numbers knows, like `inf` and `nan`, are text.
     let numeric = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
-    if numeric && text.contains(|c: char| c.is_ascii_digit())
+    if numeric
+        && text.contains(|c: char| c.is_ascii_digit())
         && let Ok(number) = text.parse::<f64>()
         && number.is_finite()
     {

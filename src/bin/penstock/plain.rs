@@ -200,9 +200,6 @@ id  title              due
         let mut live = subscribe(&db);
         db.transaction(|tx| tx.delete("task", penstock::row! { id: 2 })).expect("a transaction");
         let patches: Vec<Patch> = live.changes().collect();
-        assert_eq!(
-            written(|out| patch(out, &patches[0])),
-            "- id: 2, title: NULL, due: 10.0\n"
-        );
+        assert_eq!(written(|out| patch(out, &patches[0])), "- id: 2, title: NULL, due: 10.0\n");
     }
 }

@@ -35,4 +35,6 @@ pub(crate) fn subscribe(db: &Database, query: &Query) -> Result<Subscription, Fa
 
 fn params(_: &[Param]) {}
 
-pub(crate) fn missing_indexes(_: &Database, _: &Query) -> Result<Vec<String>, Failure> { Ok(vec![]) }
+pub(crate) fn missing_indexes(_: &Database, _: &Query) -> Result<Vec<String>, Failure> {
+    Ok(vec![])
+}

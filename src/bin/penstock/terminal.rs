@@ -134,7 +134,9 @@ fn dress(out: &mut impl Write, look: Look) -> io::Result<()> {
         Look::Plain => Ok(()),
         Look::Strong => queue!(out, SetAttribute(Attribute::Bold)),
         Look::Faint => queue!(out, SetAttribute(Attribute::Dim)),
-        Look::Head => queue!(out, SetAttribute(Attribute::Bold), SetAttribute(Attribute::Underlined)),
+        Look::Head => {
+            queue!(out, SetAttribute(Attribute::Bold), SetAttribute(Attribute::Underlined))
+        }
         Look::New => marked(out, Color::Green),
         Look::Changed => marked(out, Color::Yellow),
         Look::Trouble => queue!(out, SetColors(Colors::new(Color::Red, Color::Reset))),

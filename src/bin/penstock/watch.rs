@@ -68,7 +68,11 @@ fn follow_changes(
 }
 
 fn result(options: &Watch, out: &mut dyn Write, tree: &Tree) -> io::Result<()> {
-    if options.json { json::result(out, tree)? } else { plain::result(out, tree)? }
+    if options.json {
+        json::result(out, tree)?
+    } else {
+        plain::result(out, tree)?
+    }
     out.flush()
 }
 

@@ -61,7 +61,8 @@ fn change(screen: &mut Screen, live: &mut Subscription, seconds: u64) {
 
 #[test]
 fn a_result_fills_the_screen() {
-    let mut screen = Screen::new("tasks.db", "SELECT *\n  FROM task", subscribe(&database()).rows());
+    let mut screen =
+        Screen::new("tasks.db", "SELECT *\n  FROM task", subscribe(&database()).rows());
     assert_eq!(
         shown(&mut screen, 72, 8, 0),
         "\
