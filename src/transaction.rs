@@ -143,7 +143,7 @@ impl<'db> Transaction<'db> {
     pub fn query_with(&mut self, query: &Query, params: &Params) -> Result<Tree, Error> {
         let compiled = query.compile(&self.schema, params)?;
         let nodes = evaluate(&mut *self.source, &compiled.plan)?;
-        Ok(Tree::new(self.schema.clone(), compiled.view, nodes))
+        Ok(Tree::new(compiled.schema, compiled.view, nodes))
     }
 
     /// Executes one statement in SQL, with values for its parameters in their order, and returns
@@ -173,8 +173,19 @@ impl<'db> Transaction<'db> {
     }
 
     /// Executes statements where the source's storage takes them.
-    fn statements(&mut self, _sql: &str, _params: Option<&[Value]>) -> Result<usize, Error> {
-        let _storage = self.source.storage().ok_or(Error::NoSql)?;
+    #[cfg(feature = "sqlite")]
+    fn statements(&mut self, sql: &str, params: Option<&[Value]>) -> Result<usize, Error> {
+        let storage = self.source.storage().ok_or(Error::NoSql)?;
+        let source = storage.downcast_mut::<crate::SqliteSource>().ok_or(Error::NoSql)?;
+        match params {
+            Some(params) => Ok(source.execute(sql, params)?),
+            None => Ok(source.execute_batch(sql).map(|()| 0)?),
+        }
+    }
+
+    /// There is no source that takes statements.
+    #[cfg(not(feature = "sqlite"))]
+    fn statements(&mut self, _: &str, _: Option<&[Value]>) -> Result<usize, Error> {
         Err(Error::NoSql)
     }
 
