@@ -11,8 +11,19 @@
 
 use std::sync::Arc;
 
-use crate::predicate::CompareOp;
+use crate::predicate::{CompareOp, Predicate};
 use crate::value::Value;
+
+mod builtin;
+mod collation;
+mod columns;
+mod datum;
+mod decimal;
+mod describe;
+mod digits;
+mod eval;
+mod pattern;
+mod text;
 
 /// An expression over the columns of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +33,8 @@ pub enum Expr {
     Column(usize),
     /// A constant.
     Literal(Value),
+    /// Whether the row passes a test: 1 or 0.
+    Test(Box<Predicate>),
     /// An operator with one operand.
     Unary {
         /// The operator.
@@ -206,6 +219,8 @@ pub enum Affinity {
 pub enum Function {
     /// One of the dataflow's own.
     Builtin(Builtin),
+    /// One of the dataflow's own that compares texts under a collation: `min`, `max`, `nullif`.
+    Collated(Builtin, Collation),
     /// One that the embedding crate brings.
     Host(HostFunction),
 }
