@@ -62,6 +62,7 @@ mod row_input;
 mod schema_change;
 mod shared;
 pub mod source;
+mod sql;
 #[cfg(feature = "stream")]
 mod stream;
 mod subscription;
@@ -86,6 +87,7 @@ pub use query::{
 };
 pub use row_input::RowInput;
 pub use source::MemorySource;
+pub use sql::{SqlParam, SqlParams};
 pub use subscription::Subscription;
 pub use transaction::Transaction;
 pub use tree::{Entries, Entry, RowView, Tree};

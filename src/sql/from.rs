@@ -10,6 +10,7 @@ use sqlparser::ast::{self, JoinConstraint, JoinOperator, TableFactor};
 use super::Context;
 use super::bound::Traits;
 use super::error::{Outcome, Place};
+use super::query::{Found, RECURSIVE};
 use super::scope::{Item, Scope, ScopeColumn, same};
 use super::work::Work;
 use crate::query::suggestion;
@@ -130,9 +131,13 @@ impl<'a> Reader<'a, '_> {
         place: Place,
     ) -> Outcome<Tree<'a>> {
         let start = self.from.scope.width();
-        if let Some(rows) = self.context.ctes.find(&name.value) {
-            let (columns, work) = rows.as_item(start);
-            return self.add(called, columns, Vec::new(), work, alias, place);
+        match self.context.ctes.find(&name.value) {
+            Some(Found::Rows(rows)) => {
+                let (columns, work) = rows.as_item(start);
+                return self.add(called, columns, Vec::new(), work, alias, place);
+            }
+            Some(Found::Recursive) => return place.refuse(RECURSIVE),
+            None => {}
         }
         let table = base_table(self.context, &name.value, place)?;
         let schema = self.context.planner.schema.table(table);

@@ -1,10 +1,11 @@
 //! The SELECT list: stars expanded, columns named as SQLite names them, nested lists planned.
 
+use penstock_operators::expr::Expr;
 use sqlparser::ast;
 use sqlparser::ast::{SelectItem, SelectItemQualifiedWildcardKind};
 
 use super::Context;
-use super::bind::{Binder, Pending};
+use super::bind::Binder;
 use super::bound::Bound;
 use super::error::{Outcome, Place};
 use super::level::{self, Level};
@@ -135,30 +136,32 @@ pub(super) fn nested(expr: &ast::Expr) -> Option<(&ast::Query, bool)> {
 /// Binds a SELECT list.
 pub(super) fn bind(
     binder: &mut Binder<'_>,
-    items: Vec<ListItem<'_>>,
+    items: &[ListItem<'_>],
     form: Form,
 ) -> Outcome<BoundList> {
     let mut list = BoundList { outputs: Vec::new(), nested: Vec::new(), items: Vec::new() };
     for item in items {
         let outer = std::mem::replace(&mut binder.at, item.place);
-        match item.what {
+        match &item.what {
             What::Column(bound) => {
-                if let super::Expr::Column(slot) = bound.expr {
+                if let Expr::Column(slot) = bound.expr {
                     binder.pending.places.entry(slot).or_insert(item.place);
                 }
                 list.items.push(Some(list.outputs.len()));
-                list.outputs.push((item.name, bound));
+                list.outputs.push((item.name.clone(), bound.clone()));
             }
             What::Expr(expr) => {
                 let bound = binder.bind(expr)?;
                 let name = match column_name(binder, expr, &bound) {
                     Some(name) if !item.aliased => name,
-                    _ => item.name,
+                    _ => item.name.clone(),
                 };
                 list.items.push(Some(list.outputs.len()));
                 list.outputs.push((name, bound));
             }
+            What::Nested { .. } if form == Form::Flat => list.items.push(None),
             What::Nested { query, one } => {
+                let one = *one;
                 let word = if one { "ONE" } else { "ARRAY" };
                 if form == Form::Subquery {
                     return item.place.refuse(format!(
@@ -182,7 +185,7 @@ pub(super) fn bind(
                 let context = Context { outer: Some(&around), ..binder.context };
                 let level = level::level(context, query, one)?;
                 list.items.push(None);
-                list.nested.push(BoundNested { name: item.name, level });
+                list.nested.push(BoundNested { name: item.name.clone(), level });
             }
         }
         binder.at = outer;
@@ -198,7 +201,7 @@ fn column_name(binder: &Binder<'_>, expr: &ast::Expr, bound: &Bound) -> Option<S
     match expr {
         ast::Expr::Nested(inner) => column_name(binder, inner, bound),
         ast::Expr::Identifier(_) | ast::Expr::CompoundIdentifier(_) => {
-            let super::Expr::Column(slot) = bound.expr else { return None };
+            let Expr::Column(slot) = bound.expr else { return None };
             let mut env = binder.env;
             let slot = match Slot::of(slot) {
                 Slot::Outer(slot) => {
@@ -212,9 +215,4 @@ fn column_name(binder: &Binder<'_>, expr: &ast::Expr, bound: &Bound) -> Option<S
         }
         _ => None,
     }
-}
-
-/// A pending state for expressions that are looked at only.
-pub(super) fn scratch() -> Pending {
-    Pending::default()
 }

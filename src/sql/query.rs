@@ -13,6 +13,10 @@ use super::rows::Rows;
 use super::scope::same;
 use super::select::{self, Form};
 
+/// The error of a table of WITH that reads itself.
+pub(super) const RECURSIVE: &str = "recursive CTEs are not supported in live queries; keep a table \
+     of ancestors, or join a fixed number of levels";
+
 /// The tables that WITH names, and those of the queries around.
 #[derive(Debug, Default)]
 pub(super) struct Ctes<'c> {
@@ -78,10 +82,7 @@ pub(super) fn derived_rows(context: Context<'_>, subquery: &ast::Query) -> Outco
 fn define(context: Context<'_>, with: &ast::With, ctes: &mut Ctes<'_>) -> Outcome<()> {
     let at = Place::start(with.with_token.0.span).or(context.at);
     if with.recursive {
-        return at.refuse(
-            "recursive CTEs are not supported in live queries; keep a table of ancestors, or join \
-             a fixed number of levels",
-        );
+        return at.refuse(RECURSIVE);
     }
     for cte in &with.cte_tables {
         let name = cte.alias.name.value.clone();

@@ -15,6 +15,7 @@ use super::error::{Outcome, Place};
 use super::from::{self, From, On, Tree};
 use super::group;
 use super::join::{Joiner, Joins};
+use super::level::Level;
 use super::list::{self, List};
 use super::order;
 use super::rows::{Nested, Output, Page, Rows};
@@ -29,6 +30,8 @@ pub(super) enum Form {
     Result,
     /// Columns only: a subquery.
     Subquery,
+    /// The columns only, nested lists left out: a look at a result.
+    Flat,
 }
 
 /// The correlation of a subquery: a value of its rows that equals one of the row around.
@@ -85,7 +88,7 @@ pub(super) fn select(
     };
     binder.aliases = &[];
     binder.no_aggregates = None;
-    let bound = list::bind(&mut binder, items, form)?;
+    let bound = list::bind(&mut binder, &items, form)?;
     let groups = group::terms(&mut binder, &select.group_by, &aliases, &bound)?;
     binder.no_aggregates = None;
     binder.aliases = &aliases;
@@ -147,7 +150,7 @@ pub(super) fn select(
     Ok(stage.rows(nested.map(|nested| (nested.name, nested.level)).collect(), page, outer, of_nothing))
 }
 
-fn refuse_clauses(select: &ast::Select, at: Place) -> Outcome<()> {
+pub(super) fn refuse_clauses(select: &ast::Select, at: Place) -> Outcome<()> {
     let refused = [
         (matches!(select.distinct, Some(ast::Distinct::On(_))), "DISTINCT ON"),
         (select.top.is_some(), "TOP"),
@@ -423,5 +426,3 @@ impl Stage {
         Rows { relation, width, outputs, key, order, page, correlation, outer, of_nothing, nested }
     }
 }
-
-use super::level::Level;

@@ -82,7 +82,7 @@ pub(super) fn for_each_slot(expr: &Expr, visit: &mut dyn FnMut(usize)) {
     if let Expr::Column(slot) = expr {
         visit(*slot);
     }
-    for_each_operand(expr, &mut |operand| for_each_slot(operand, visit));
+    expr.for_each_operand(&mut |operand| for_each_slot(operand, visit));
 }
 
 /// The expression with every slot exchanged.
@@ -101,46 +101,11 @@ pub(super) fn rewrite(expr: &Expr, replace: &mut dyn FnMut(&Expr) -> Option<Expr
     map_operands(expr, &mut |operand| rewrite(operand, replace))
 }
 
-fn for_each_operand(expr: &Expr, visit: &mut dyn FnMut(&Expr)) {
-    match expr {
-        Expr::Column(_) | Expr::Literal(_) => {}
-        Expr::Unary { operand, .. }
-        | Expr::Not(operand)
-        | Expr::Cast { operand, .. }
-        | Expr::Affinity { operand, .. }
-        | Expr::Fold { operand, .. } => visit(operand),
-        Expr::Binary { left, right, .. }
-        | Expr::Compare { left, right, .. }
-        | Expr::Is { left, right, .. } => {
-            visit(left);
-            visit(right);
-        }
-        Expr::And(parts) | Expr::Or(parts) | Expr::Call { arguments: parts, .. } => {
-            parts.iter().for_each(visit);
-        }
-        Expr::In { operand, list, .. } => {
-            visit(operand);
-            list.iter().for_each(visit);
-        }
-        Expr::Match { operand, pattern, escape, .. } => {
-            visit(operand);
-            visit(pattern);
-            escape.iter().for_each(|escape| visit(escape));
-        }
-        Expr::Case { whens, otherwise } => {
-            for (condition, value) in whens {
-                visit(condition);
-                visit(value);
-            }
-            otherwise.iter().for_each(|otherwise| visit(otherwise));
-        }
-    }
-}
-
 fn map_operands(expr: &Expr, map: &mut dyn FnMut(&Expr) -> Expr) -> Expr {
     let mut boxed = |operand: &Expr| Box::new(map(operand));
     match expr {
-        Expr::Column(_) | Expr::Literal(_) => expr.clone(),
+        // Tests of rows come with plans, not with SQL.
+        Expr::Column(_) | Expr::Literal(_) | Expr::Test(_) => expr.clone(),
         Expr::Unary { op, operand } => Expr::Unary { op: *op, operand: boxed(operand) },
         Expr::Not(operand) => Expr::Not(boxed(operand)),
         Expr::Cast { operand, to } => Expr::Cast { operand: boxed(operand), to: *to },

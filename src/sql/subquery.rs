@@ -6,7 +6,6 @@ use std::sync::Arc;
 use penstock_operators::expr::{Collation, Expr};
 use penstock_operators::predicate::CompareOp;
 use penstock_operators::relation::plan::{AggregateCall, AggregateFunction, JoinKind, Relation};
-use penstock_operators::value::ColumnType;
 use sqlparser::ast;
 
 use super::Context;
@@ -309,6 +308,3 @@ impl Rows {
         }
     }
 }
-
-/// The type of truth values.
-pub(super) const TRUTH: ColumnType = ColumnType::Integer;

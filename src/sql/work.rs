@@ -151,12 +151,6 @@ impl Work {
         self.width = width;
         self.slots.clear();
     }
-
-    /// Attaches what an equality join of a row with itself would: nothing for inner joins of one
-    /// row. The kind of join that keeps every row of this relation.
-    pub(super) fn keeping(correlated: bool) -> JoinKind {
-        if correlated { JoinKind::Left } else { JoinKind::Inner }
-    }
 }
 
 /// A map over a relation of a width; none where it would change nothing, and one instead of two
@@ -164,7 +158,8 @@ impl Work {
 pub(super) fn map(input: &Arc<Relation>, width: usize, columns: Vec<Expr>) -> Arc<Relation> {
     let same = columns.len() == width
         && columns.iter().enumerate().all(|(at, column)| *column == Expr::Column(at));
-    if same {
+    // A table may get further columns while it is read, which are not to be seen.
+    if same && !matches!(**input, Relation::Scan { .. } | Relation::Filter { .. }) {
         return Arc::clone(input);
     }
     if let Relation::Map { input: inner, columns: computed } = &**input {

@@ -1,12 +1,11 @@
 //! Calls of scalar functions, and which calls are aggregates.
 
 use penstock_operators::expr::{Builtin, Collation, Expr, Function};
-use penstock_operators::predicate::CompareOp;
 use penstock_operators::value::{ColumnType, Value};
 use sqlparser::ast;
 
 use super::super::aggregate::is_aggregate;
-use super::super::bound::{Bound, case, compare, null};
+use super::super::bound::Bound;
 use super::super::error::{Outcome, Place};
 use super::super::functions;
 use super::super::scope::same;
@@ -97,7 +96,7 @@ impl Binder<'_> {
         }
         let stated = arguments.iter().find(|argument| argument.traits.explicit);
         let stated = stated.map(|argument| argument.traits.collation);
-        let mut bound = call(name, function, arguments, place)?;
+        let mut bound = call(function, arguments);
         if let Some(collation) = stated {
             (bound.traits.collation, bound.traits.explicit) = (collation, true);
         }
@@ -105,28 +104,12 @@ impl Binder<'_> {
     }
 }
 
-fn call(name: &str, function: Function, mut arguments: Vec<Bound>, place: Place) -> Outcome<Bound> {
+fn call(function: Function, arguments: Vec<Bound>) -> Bound {
     let collation = argument_collation(&arguments);
     let any_null = arguments.iter().any(|argument| argument.traits.nullable);
     let all_null = arguments.iter().all(|argument| argument.traits.nullable);
     let types = arguments.iter().map(|argument| argument.traits.column_type).collect::<Vec<_>>();
     let (column_type, nullable) = match &function {
-        Function::Builtin(Builtin::NullIf) if collation != Collation::Binary => {
-            let second = arguments.pop();
-            let Some((mut first, mut second)) = arguments.pop().zip(second) else {
-                return place.refuse("nullif takes two arguments");
-            };
-            let value = first.expr.clone();
-            (first.traits.affinity, second.traits.affinity) = (None, None);
-            let equal = compare(CompareOp::Eq, &first, &second).expr;
-            return Ok(Bound::new(case(equal, null(), value), common_type([types[0]]), true));
-        }
-        Function::Builtin(Builtin::Min | Builtin::Max) if collation != Collation::Binary => {
-            return place.refuse(format!(
-                "{name} of several values compares them binary in live queries, but a collation \
-                 other than BINARY is stated or declared; use CASE"
-            ));
-        }
         Function::Builtin(Builtin::Min | Builtin::Max) => (common_type(types), any_null),
         Function::Builtin(Builtin::Coalesce | Builtin::IfNull) => (common_type(types), all_null),
         Function::Builtin(Builtin::NullIf) => (common_type([types[0]]), true),
@@ -149,5 +132,13 @@ fn call(name: &str, function: Function, mut arguments: Vec<Bound>, place: Place)
         _ => (ColumnType::Any, true),
     };
     let arguments = arguments.into_iter().map(|argument| argument.expr).collect();
-    Ok(Bound::new(Expr::Call { function, arguments }, column_type, nullable))
+    let function = match function {
+        Function::Builtin(builtin @ (Builtin::Min | Builtin::Max | Builtin::NullIf))
+            if collation != Collation::Binary =>
+        {
+            Function::Collated(builtin, collation)
+        }
+        other => other,
+    };
+    Bound::new(Expr::Call { function, arguments }, column_type, nullable)
 }
