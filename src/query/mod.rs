@@ -80,8 +80,7 @@ pub struct CompiledQuery {
     pub plan: Plan,
     /// How the result is shown.
     pub view: Arc<ViewFormat>,
-    /// The names of the tables that the view shows: the schema that the query was compiled
-    /// against, with the derived tables of the query.
+    /// The tables of the plan and of the view: those of the schema, and the derived ones.
     pub schema: Schema,
 }
 

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use penstock_operators::expr::{Collation, Expr};
+use penstock_operators::expr::{Collation, Expr, Function, HostFunction};
 use penstock_operators::plan::{Binding, Condition, Edge, Input, LevelPlan};
+use penstock_operators::predicate::{Operand, Predicate};
 use penstock_operators::relation::plan::{AggregateCall, AggregateFunction, JoinKind, Relation};
 use penstock_operators::schema::{Schema, TableId};
 use penstock_operators::value::Value;
@@ -34,12 +35,18 @@ pub(super) fn rows(
         Input::Scan { partition, correlated, condition, gates } => {
             let lifted = partition[*correlated..].iter().copied();
             let equal = lifted.zip(constants.iter().cloned()).collect();
-            let scan = Arc::new(Relation::Scan { table, equal });
+            let scan = scan(table, equal, width);
             (filtered(schema, scan, width, condition, gates, children), width)
         }
         // Read with its correlation, by `correlated_rows`; alone it has no rows of its own.
         Input::Junction { .. } => (Arc::new(Relation::Rows(Vec::new())), width),
     }
+}
+
+/// The rows of a table with the columns that it has now: one that is added later stays out.
+pub(super) fn scan(table: TableId, equal: Vec<(usize, Value)>, width: usize) -> Arc<Relation> {
+    let input = Arc::new(Relation::Scan { table, equal });
+    Arc::new(Relation::Map { input, columns: (0..width).map(Expr::Column).collect() })
 }
 
 /// The child side of a level's correlation.
@@ -97,7 +104,7 @@ fn filtered(
 fn holds(condition: &Condition, marks: &[usize]) -> Expr {
     match condition {
         Condition::Always(constant) => Expr::Literal(Value::Int(i64::from(*constant))),
-        Condition::Test(predicate) => Expr::Test(Box::new(predicate.clone())),
+        Condition::Test(predicate) => test(predicate),
         Condition::Gate { gate, negated } => Expr::Is {
             left: Box::new(Expr::Column(marks[*gate])),
             right: Box::new(Expr::Literal(Value::Null)),
@@ -106,6 +113,43 @@ fn holds(condition: &Condition, marks: &[usize]) -> Expr {
         },
         Condition::All(parts) => Expr::And(parts.iter().map(|part| holds(part, marks)).collect()),
         Condition::Any(parts) => Expr::Or(parts.iter().map(|part| holds(part, marks)).collect()),
+    }
+}
+
+/// A test of the row as an expression: true for the same rows.
+fn test(predicate: &Predicate) -> Expr {
+    let side = |operand: &Operand| {
+        Box::new(match operand {
+            Operand::Column(column) => Expr::Column(*column),
+            Operand::Literal(value) => Expr::Literal(value.clone()),
+        })
+    };
+    let collation = Collation::Binary;
+    match predicate {
+        Predicate::Compare { left, op, right } => {
+            Expr::Compare { op: *op, left: side(left), right: side(right), collation }
+        }
+        Predicate::Is { left, right, negated } => {
+            Expr::Is { left: side(left), right: side(right), negated: *negated, collation }
+        }
+        Predicate::In { operand, set, negated } => {
+            let list = set.values().iter().cloned().map(Expr::Literal).collect();
+            Expr::In { operand: side(operand), list, negated: *negated, collation }
+        }
+        Predicate::Like { operand, .. } => {
+            // SQL's LIKE is another: the pattern match of builder queries knows case.
+            let (name, predicate) = (format!("{predicate:?}"), predicate.clone());
+            let function = Function::Host(HostFunction::new(name, move |arguments: &[Value]| {
+                let Predicate::Like { pattern, negated, .. } = &predicate else {
+                    return Value::Null;
+                };
+                let matches = |text| pattern.matches(text) != *negated;
+                let text = arguments.first().and_then(Value::as_str);
+                text.map_or(Value::Null, |text| Value::Int(i64::from(matches(text))))
+            }));
+            Expr::Call { function, arguments: vec![*side(operand)] }
+        }
+        Predicate::Expr(expr) => (**expr).clone(),
     }
 }
 
