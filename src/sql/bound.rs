@@ -38,11 +38,6 @@ impl Traits {
     pub(super) fn collation(&self) -> Collation {
         self.collation.unwrap_or_default()
     }
-
-    /// Whether equality and order of its values are those of encoded keys.
-    pub(super) fn is_key(&self) -> bool {
-        self.collation() == Collation::Binary && self.column_type != ColumnType::Json
-    }
 }
 
 impl Bound {

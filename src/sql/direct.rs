@@ -52,7 +52,7 @@ pub(super) fn direct(context: Context<'_>, query: &ast::Query) -> Outcome<Option
         return Ok(None);
     }
     let mut pending = Pending::default();
-    let mut tests = Tests::new(context, env, &list.aliases, table, context.outer.is_some());
+    let mut tests = Tests::new(context, env, &list.aliases, context.outer.is_some());
     let draft = match &select.selection {
         Some(condition) => match tests.draft(condition)? {
             Some(draft) => draft,

@@ -5,15 +5,13 @@ use std::sync::Arc;
 use penstock_operators::expr::Expr;
 use penstock_operators::plan::{Binding, Edge, Extent, LevelPlan};
 use penstock_operators::predicate::{CompareOp, Operand, Predicate};
-use penstock_operators::schema::TableId;
 use penstock_operators::value::Value;
 use sqlparser::ast::{self, BinaryOperator, UnaryOperator};
 
 use super::Context;
 use super::bind::{Aliases, Binder, Pending};
-use super::bound::{Bound, Traits};
+use super::bound::Bound;
 use super::conjunct::Conjunct;
-use super::constant;
 use super::direct::{scan, simple};
 use super::error::{Outcome, Place};
 use super::from;
@@ -28,7 +26,6 @@ pub(super) struct Tests<'t> {
     context: Context<'t>,
     env: Env<'t>,
     aliases: &'t Aliases<'t>,
-    table: TableId,
     /// Whether equalities with the row around may lead to the rows.
     correlates: bool,
     /// The columns that lead to the rows, with what of the row around they equal.
@@ -40,10 +37,9 @@ impl<'t> Tests<'t> {
         context: Context<'t>,
         env: Env<'t>,
         aliases: &'t Aliases<'t>,
-        table: TableId,
         correlates: bool,
     ) -> Tests<'t> {
-        Tests { context, env, aliases, table, correlates, correlation: Vec::new() }
+        Tests { context, env, aliases, correlates, correlation: Vec::new() }
     }
 
     /// The condition of a level.
@@ -237,7 +233,7 @@ impl<'t> Tests<'t> {
         if !pending.aggregates.is_empty() || !pending.applies.is_empty() {
             return Ok(None);
         }
-        let mut tests = Tests::new(context, env, &items.aliases, table, true);
+        let mut tests = Tests::new(context, env, &items.aliases, true);
         let draft = match &select.selection {
             Some(condition) => match tests.draft(condition)? {
                 Some(draft) => draft,
@@ -250,7 +246,7 @@ impl<'t> Tests<'t> {
             let [(_, member)] = list.outputs.as_slice() else { return Ok(None) };
             let Some(operand) = self.bind(operand)? else { return Ok(None) };
             let Some((Expr::Column(outer), Expr::Column(inner))) =
-                Conjunct::equality(&operand, &outward_free(member), at).equal
+                Conjunct::equality(&operand, member, at).equal
             else {
                 return Ok(None);
             };
@@ -282,16 +278,6 @@ impl<'t> Tests<'t> {
         let body = Box::new(GateBody { edge: Edge { columns, child }, binding });
         Ok(Some(Draft::Gate { body, negated }))
     }
-
-    /// The table of the level.
-    pub(super) fn table(&self) -> TableId {
-        self.table
-    }
-}
-
-/// The member of an IN as an operand of its comparison.
-fn outward_free(member: &Bound) -> Bound {
-    Bound { expr: member.expr.clone(), traits: Traits { ..member.traits } }
 }
 
 fn without_parentheses(expr: &ast::Expr) -> &ast::Expr {

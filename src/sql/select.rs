@@ -169,7 +169,7 @@ pub(super) fn refuse_clauses(select: &ast::Select, at: Place) -> Outcome<()> {
         return at.refuse(format!("{what} is not of SQLite"));
     }
     if let Some(window) = select.named_window.first() {
-        return Place::of(&window.0).or(at).refuse(
+        return Place::start(window.0.span).or(at).refuse(
             "window functions (WINDOW) are not supported in live queries; use GROUP BY, or \
              ORDER BY … LIMIT",
         );

@@ -104,8 +104,7 @@ pub(super) fn rewrite(expr: &Expr, replace: &mut dyn FnMut(&Expr) -> Option<Expr
 fn map_operands(expr: &Expr, map: &mut dyn FnMut(&Expr) -> Expr) -> Expr {
     let mut boxed = |operand: &Expr| Box::new(map(operand));
     match expr {
-        // Tests of rows come with plans, not with SQL.
-        Expr::Column(_) | Expr::Literal(_) | Expr::Test(_) => expr.clone(),
+        Expr::Column(_) | Expr::Literal(_) => expr.clone(),
         Expr::Unary { op, operand } => Expr::Unary { op: *op, operand: boxed(operand) },
         Expr::Not(operand) => Expr::Not(boxed(operand)),
         Expr::Cast { operand, to } => Expr::Cast { operand: boxed(operand), to: *to },

@@ -14,7 +14,7 @@ use super::apply::Apply;
 use super::bound::{Bound, all, case, compare, converted, integer, is, is_null, not, null};
 use super::error::{Outcome, Place};
 use super::scope::{Env, same};
-use super::slot::{Slot, for_each_slot};
+use super::slot::for_each_slot;
 
 mod function;
 mod literal;
@@ -287,13 +287,6 @@ impl Binder<'_> {
         bound.traits.collation = operand.traits.collation;
         bound.traits.explicit = operand.traits.explicit;
         Ok(bound)
-    }
-
-    /// A slot for a value that a subquery provides.
-    pub(super) fn provide(&mut self) -> usize {
-        let slot = Slot::Subquery(self.pending.provided).number();
-        self.pending.provided += 1;
-        slot
     }
 }
 
