@@ -21,6 +21,9 @@ use crate::subscription::Subscription;
 use crate::transaction::{Transaction, find, row_problem};
 use crate::tree::{RowView, Tree};
 
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
 /// How many patches a subscriber may leave unread before it is told to start over, unless
 /// [`DatabaseBuilder::max_pending_patches`] says otherwise.
 pub const MAX_PENDING_PATCHES: u64 = 10_000;

@@ -156,7 +156,7 @@ impl Both {
                 for (table, put, cells) in writes {
                     let mut input = row! {};
                     for (name, value) in cells {
-                        input = input.set(*name, value.clone());
+                        input = input.with(*name, value.clone());
                     }
                     if *put {
                         tx.upsert(table, input)?;
@@ -195,11 +195,12 @@ impl Both {
             .iter()
             .map(|entry| {
                 let row = entry.row();
-                row.table().values(row.data()).map(|(_, value)| plain(value)).collect()
+                row.table().values(row.row()).map(|(_, value)| plain(value)).collect()
             })
             .collect();
         if let Some(entry) = tree.iter().next() {
-            let columns = entry.row().table().columns().iter();
+            let row = entry.row();
+            let columns = row.table().columns().iter();
             let found: Vec<String> = columns.map(|column| column.name.clone()).collect();
             if found != names {
                 return Err(format!("columns {found:?}, SQLite has {names:?}"));
@@ -217,7 +218,7 @@ impl Both {
 
     fn ask(&self, sql: &str) -> (Vec<String>, Vec<Vec<Value>>) {
         let mut statement = self.sqlite.prepare(sql).expect("SQLite takes the statement");
-        let names: Vec<String> = statement.column_names().iter().map(|n| n.to_string()).collect();
+        let names: Vec<String> = statement.column_names().map(|n| n.to_string()).collect();
         let mut rows = statement.query([]).expect("SQLite runs the statement");
         let mut found = Vec::new();
         while let Some(row) = rows.next().expect("SQLite reads on") {
