@@ -14,7 +14,13 @@ fn check(statements: &[&str]) {
             failures.push(format!("{statement}\n    {problem}"));
         }
     }
-    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), statements.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of {}:\n{}",
+        failures.len(),
+        statements.len(),
+        failures.join("\n")
+    );
 }
 
 #[test]

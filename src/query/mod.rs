@@ -54,10 +54,10 @@ pub use limits::{MAX_DEPTH, MAX_LITERALS, MAX_NODES};
 pub use params::Params;
 pub use penstock_operators::key::Direction::{self, Asc, Desc};
 
-use form::{Body, Origin};
-use statement::Statement;
 pub(crate) use error::suggestion;
+use form::{Body, Origin};
 pub(crate) use limits::list_length;
+use statement::Statement;
 
 /// A query over one table with subqueries for related rows. See the [module](self) for how to
 /// make one.

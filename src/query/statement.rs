@@ -37,8 +37,7 @@ impl Query {
     /// # let _ = query;
     /// ```
     pub fn sql(statement: impl Into<String>) -> Query {
-        let statement =
-            Statement { text: statement.into(), params: SqlParams::new(), limit: None };
+        let statement = Statement { text: statement.into(), params: SqlParams::new(), limit: None };
         let mut query = Query::table("");
         query.sql = Some(Box::new(statement));
         query

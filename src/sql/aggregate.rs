@@ -142,10 +142,8 @@ impl Binder<'_> {
         };
         let mut traits = Traits::of(column_type, nullable);
         if matches!(function, AggregateFunction::Min | AggregateFunction::Max) {
-            (traits.collation, traits.explicit) = (
-                given.collation.filter(|_| given.explicit),
-                given.explicit,
-            );
+            (traits.collation, traits.explicit) =
+                (given.collation.filter(|_| given.explicit), given.explicit);
         }
         // JSON is text in SQL, and its order and distinctness are those of text.
         let argument = argument.map(|argument| match argument.traits.column_type {
@@ -185,9 +183,8 @@ impl Binder<'_> {
                 let place = self.place(term).or(place);
                 let bound = self.bind(&term.expr)?;
                 if distinct && argument.as_ref().is_none_or(|given| given.expr != bound.expr) {
-                    return place.refuse(format!(
-                        "{name}(DISTINCT …) can only be ordered by its argument"
-                    ));
+                    return place
+                        .refuse(format!("{name}(DISTINCT …) can only be ordered by its argument"));
                 }
                 order.extend(sort_keys(bound, &term.options, place)?);
             }

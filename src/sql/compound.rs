@@ -192,7 +192,11 @@ fn outputs(parts: &[Rows]) -> Vec<Output> {
             let own = output.traits.column_type;
             let same_type = column(at).all(|traits| traits.column_type == own);
             let traits = Traits {
-                column_type: if same_type { own } else { common_type(column(at).map(|t| t.column_type)) },
+                column_type: if same_type {
+                    own
+                } else {
+                    common_type(column(at).map(|t| t.column_type))
+                },
                 nullable: column(at).any(|traits| traits.nullable),
                 affinity: column(at).find_map(|traits| traits.affinity),
                 collation: column(at).find_map(|traits| traits.collation),
@@ -243,9 +247,7 @@ fn combine(operator: Operator, before: Rows, next: Rows) -> Rows {
     let count = outputs.len();
     let keys: Vec<Expr> = outputs
         .iter()
-        .map(|output| {
-            Bound { expr: Expr::Column(output.position), traits: output.traits }.key()
-        })
+        .map(|output| Bound { expr: Expr::Column(output.position), traits: output.traits }.key())
         .collect();
     let binary = keys.iter().enumerate().all(|(at, key)| *key == Expr::Column(at));
     // Beside the values, one column for each side that says of which a row is.

@@ -202,12 +202,7 @@ impl Computed {
 }
 
 /// How the rows are shown: as they are, where all columns of the table are selected.
-fn shown(
-    context: Context<'_>,
-    table: TableId,
-    outputs: &[Output],
-    computed: &Computed,
-) -> Showing {
+fn shown(context: Context<'_>, table: TableId, outputs: &[Output], computed: &Computed) -> Showing {
     let schema = context.planner.schema.table(table);
     let whole = computed.exprs.is_empty()
         && outputs.len() == schema.columns().len()

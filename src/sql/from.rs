@@ -49,8 +49,11 @@ pub(super) fn read<'a>(
     from: &'a [ast::TableWithJoins],
     at: Place,
 ) -> Outcome<From<'a>> {
-    let mut reader =
-        Reader { context, at, from: From { scope: Scope::default(), leaves: vec![], tree: Tree::Group(vec![], vec![]) } };
+    let mut reader = Reader {
+        context,
+        at,
+        from: From { scope: Scope::default(), leaves: vec![], tree: Tree::Group(vec![], vec![]) },
+    };
     let mut members = Vec::new();
     for tables in from {
         members.push(reader.joined(tables)?);
@@ -228,11 +231,9 @@ impl<'a> Reader<'a, '_> {
                     Some(item.start + at)
                 })
             };
-            let (left, right) =
-                (find(items, before.clone()), find(items, before.end..items.len()));
+            let (left, right) = (find(items, before.clone()), find(items, before.end..items.len()));
             let (Some(left), Some(right)) = (left, right) else {
-                return place
-                    .refuse(format!("column \"{name}\" of USING is not in both tables"));
+                return place.refuse(format!("column \"{name}\" of USING is not in both tables"));
             };
             let item = items.iter_mut().rev().find(|item| item.start <= right);
             if let Some(item) = item {

@@ -221,14 +221,8 @@ impl<'t> Tests<'t> {
         let env = Env { scope: &from.scope, outer: Some(&around) };
         let items = list::read(context, env, select, at)?;
         let mut pending = Pending::default();
-        let mut binder = Binder {
-            context,
-            env,
-            pending: &mut pending,
-            no_aggregates: None,
-            aliases: &[],
-            at,
-        };
+        let mut binder =
+            Binder { context, env, pending: &mut pending, no_aggregates: None, aliases: &[], at };
         let list = list::bind(&mut binder, &items.items, Form::Subquery)?;
         if !pending.aggregates.is_empty() || !pending.applies.is_empty() {
             return Ok(None);

@@ -29,7 +29,9 @@ pub(super) fn terms(
     let terms = match group_by {
         ast::GroupByExpr::Expressions(terms, modifiers) if modifiers.is_empty() => terms,
         _ => {
-            return binder.at.refuse("GROUP BY takes expressions; ALL and ROLLUP are not of SQLite");
+            return binder
+                .at
+                .refuse("GROUP BY takes expressions; ALL and ROLLUP are not of SQLite");
         }
     };
     let mut groups = Vec::with_capacity(terms.len());

@@ -88,8 +88,7 @@ fn over_derived(context: Context<'_>, mut rows: Rows) -> Parts {
         key: rows.key.clone(),
         like: None,
     };
-    let table =
-        context.planner.derive(Derived { relation: rows.relation, key: rows.key });
+    let table = context.planner.derive(Derived { relation: rows.relation, key: rows.key });
     Parts {
         plan: LevelPlan {
             table,
@@ -130,12 +129,7 @@ impl Parts {
         Level {
             plan,
             binding: Arc::new(Binding { constants, extent, children }),
-            view: Arc::new(ViewFormat {
-                table,
-                singular: one,
-                expect_one: false,
-                relationships,
-            }),
+            view: Arc::new(ViewFormat { table, singular: one, expect_one: false, relationships }),
             leads,
         }
     }

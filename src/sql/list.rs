@@ -34,7 +34,10 @@ enum What<'a> {
     Expr(&'a ast::Expr),
     Column(Bound),
     /// `ARRAY(SELECT …)`, or `ONE(SELECT …)`.
-    Nested { query: &'a ast::Query, one: bool },
+    Nested {
+        query: &'a ast::Query,
+        one: bool,
+    },
 }
 
 /// A SELECT list that has been bound.

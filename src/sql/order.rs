@@ -73,10 +73,8 @@ pub(super) fn output(
     let at = usize::try_from(ordinal).ok().and_then(|ordinal| ordinal.checked_sub(1));
     match at.and_then(|at| list.items.get(at)) {
         Some(Some(output)) => Ok(list.outputs[*output].1.clone()),
-        Some(None) => place.refuse(format!(
-            "term {} of {clause} is a nested list, which has no order",
-            index + 1
-        )),
+        Some(None) => place
+            .refuse(format!("term {} of {clause} is a nested list, which has no order", index + 1)),
         None => place.refuse(format!(
             "term {} of {clause} is {ordinal}, but the SELECT list has {} items",
             index + 1,

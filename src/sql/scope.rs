@@ -86,9 +86,8 @@ impl Scope {
                 None => found = Some((item, at)),
             }
         }
-        Ok(found.map(|(item, at)| {
-            Bound::slot(Slot::From(item.start + at), item.columns[at].traits)
-        }))
+        Ok(found
+            .map(|(item, at)| Bound::slot(Slot::From(item.start + at), item.columns[at].traits)))
     }
 }
 

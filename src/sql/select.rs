@@ -71,14 +71,8 @@ pub(super) fn select(
     let mut pending = Pending::default();
     let List { items, aliases } = list::read(context, env, select, at)?;
 
-    let mut binder = Binder {
-        context,
-        env,
-        pending: &mut pending,
-        no_aggregates: Some("ON"),
-        aliases: &[],
-        at,
-    };
+    let mut binder =
+        Binder { context, env, pending: &mut pending, no_aggregates: Some("ON"), aliases: &[], at };
     let joins = bind_tree(&mut binder, &tree)?;
     binder.no_aggregates = Some("WHERE");
     binder.aliases = &aliases;
@@ -99,8 +93,7 @@ pub(super) fn select(
     binder.aliases = &[];
     let order = order::terms(&mut binder, order_by, &aliases, &bound)?;
 
-    let (joins, conditions, correlation, outer) =
-        correlate(joins, conditions, &pending, context)?;
+    let (joins, conditions, correlation, outer) = correlate(joins, conditions, &pending, context)?;
     for (_, output) in &bound.outputs {
         refuse_outer(&output.expr, &pending, at)?;
     }
@@ -147,7 +140,12 @@ pub(super) fn select(
         stage.distinct(at)?;
     }
     let nested = bound.nested.into_iter();
-    Ok(stage.rows(nested.map(|nested| (nested.name, nested.level)).collect(), page, outer, of_nothing))
+    Ok(stage.rows(
+        nested.map(|nested| (nested.name, nested.level)).collect(),
+        page,
+        outer,
+        of_nothing,
+    ))
 }
 
 pub(super) fn refuse_clauses(select: &ast::Select, at: Place) -> Outcome<()> {
@@ -245,15 +243,14 @@ fn correlate(
 }
 
 fn refuse_outer_joins(joins: &Joins, pending: &Pending) -> Outcome<()> {
-    let refuse = |on: &[Conjunct]| {
-        match on.iter().find(|conjunct| conjunct.uses(&pending.applies).outer) {
+    let refuse =
+        |on: &[Conjunct]| match on.iter().find(|conjunct| conjunct.uses(&pending.applies).outer) {
             Some(conjunct) => conjunct.place.refuse(
                 "the ON of a LEFT JOIN in a subquery cannot refer to the SELECT around it; put \
                  the condition into WHERE",
             ),
             None => Ok(()),
-        }
-    };
+        };
     match joins {
         Joins::Leaf(_) => Ok(()),
         Joins::Group(members, on) => {

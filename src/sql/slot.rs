@@ -117,12 +117,9 @@ fn map_operands(expr: &Expr, map: &mut dyn FnMut(&Expr) -> Expr) -> Expr {
         Expr::Binary { op, left, right } => {
             Expr::Binary { op: *op, left: boxed(left), right: boxed(right) }
         }
-        Expr::Compare { op, left, right, collation } => Expr::Compare {
-            op: *op,
-            left: boxed(left),
-            right: boxed(right),
-            collation: *collation,
-        },
+        Expr::Compare { op, left, right, collation } => {
+            Expr::Compare { op: *op, left: boxed(left), right: boxed(right), collation: *collation }
+        }
         Expr::Is { left, right, negated, collation } => Expr::Is {
             left: boxed(left),
             right: boxed(right),

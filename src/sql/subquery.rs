@@ -11,9 +11,7 @@ use sqlparser::ast;
 use super::Context;
 use super::apply::Apply;
 use super::bind::Binder;
-use super::bound::{
-    Bound, Traits, all, case, integer, is_null, not, null, sides,
-};
+use super::bound::{Bound, Traits, all, case, integer, is_null, not, null, sides};
 use super::conjunct::key_side;
 use super::error::{Outcome, Place};
 use super::query;
@@ -124,8 +122,9 @@ impl Binder<'_> {
             collation: Collation::Binary,
             filter: None,
         };
-        let functions: Vec<AggregateCall> =
-            std::iter::once(call(None)).chain(not_null.into_iter().map(|c| call(Some(c)))).collect();
+        let functions: Vec<AggregateCall> = std::iter::once(call(None))
+            .chain(not_null.into_iter().map(|c| call(Some(c))))
+            .collect();
         let (first, count) = (group.len(), functions.len());
         let input = Arc::clone(&rows.relation);
         let relation = Arc::new(Relation::Aggregate { input, group, functions });
@@ -288,9 +287,7 @@ fn exists_of(count: usize, correlated: bool) -> Expr {
 fn one_output(rows: &Rows, what: &str, place: Place) -> Outcome<Traits> {
     match rows.outputs.as_slice() {
         [output] => Ok(output.traits),
-        outputs => {
-            place.refuse(format!("{what} has one column; this one has {}", outputs.len()))
-        }
+        outputs => place.refuse(format!("{what} has one column; this one has {}", outputs.len())),
     }
 }
 

@@ -167,9 +167,10 @@ pub(super) fn map(input: &Arc<Relation>, width: usize, columns: Vec<Expr>) -> Ar
         for column in &columns {
             for_each_slot(column, &mut |at| uses[at] += 1);
         }
-        let cheap = computed.iter().zip(&uses).all(|(expr, uses)| {
-            *uses <= 1 || matches!(expr, Expr::Column(_) | Expr::Literal(_))
-        });
+        let cheap = computed
+            .iter()
+            .zip(&uses)
+            .all(|(expr, uses)| *uses <= 1 || matches!(expr, Expr::Column(_) | Expr::Literal(_)));
         if cheap {
             let columns = columns
                 .iter()

@@ -5,9 +5,9 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef as Stored;
 
 /// Tables in memory and in SQLite.
-pub struct Both {
-    pub db: Database,
-    pub sqlite: Connection,
+pub(crate) struct Both {
+    pub(crate) db: Database,
+    pub(crate) sqlite: Connection,
 }
 
 const DDL: &str = "
@@ -124,11 +124,9 @@ fn script() -> Vec<Vec<Write>> {
 
 impl Both {
     /// Empty tables.
-    pub fn new() -> Both {
-        let db = Database::builder()
-            .verify_every_commit(true)
-            .in_memory(schema())
-            .expect("a database");
+    pub(crate) fn new() -> Both {
+        let db =
+            Database::builder().verify_every_commit(true).in_memory(schema()).expect("a database");
         let sqlite = Connection::open_in_memory().expect("SQLite");
         sqlite.execute_batch(DDL).expect("sound tables");
         Both { db, sqlite }
@@ -170,7 +168,7 @@ impl Both {
     }
 
     /// Follows a statement through all writes, comparing with SQLite at every step.
-    pub fn follow(&mut self, sql: &str) -> Result<(), String> {
+    pub(crate) fn follow(&mut self, sql: &str) -> Result<(), String> {
         let early = self.db.subscribe_sql(sql, ()).map_err(|error| error.to_string())?;
         self.compare(sql, &early).map_err(|problem| format!("empty: {problem}"))?;
         for (step, writes) in script().iter().enumerate() {
@@ -188,7 +186,7 @@ impl Both {
     }
 
     /// Compares a live result with what SQLite says, in order.
-    pub fn compare(&self, sql: &str, live: &Subscription) -> Result<(), String> {
+    pub(crate) fn compare(&self, sql: &str, live: &Subscription) -> Result<(), String> {
         let (names, expected) = self.ask(sql);
         let tree = live.rows();
         let found: Vec<Vec<Value>> = tree
@@ -202,6 +200,8 @@ impl Both {
             let row = entry.row();
             let columns = row.table().columns().iter();
             let found: Vec<String> = columns.map(|column| column.name.clone()).collect();
+            // Columns of one name are told apart as SQLite tells those of a subquery apart.
+            let names = distinct(&names);
             if found != names {
                 return Err(format!("columns {found:?}, SQLite has {names:?}"));
             }
@@ -209,11 +209,16 @@ impl Both {
         let same = found.len() == expected.len()
             && found.iter().zip(&expected).all(|(found, expected)| {
                 found.len() == expected.len()
-                    && found.iter().zip(expected).all(|(a, b)| {
-                        a == b && a.type_name() == b.type_name()
-                    })
+                    && found
+                        .iter()
+                        .zip(expected)
+                        .all(|(a, b)| a == b && a.type_name() == b.type_name())
             });
-        if same { Ok(()) } else { Err(format!("\n      {found:?}\n    SQLite:\n      {expected:?}")) }
+        if same {
+            Ok(())
+        } else {
+            Err(format!("\n      {found:?}\n    SQLite:\n      {expected:?}"))
+        }
     }
 
     fn ask(&self, sql: &str) -> (Vec<String>, Vec<Vec<Value>>) {
@@ -233,6 +238,15 @@ impl Both {
         }
         (names, found)
     }
+}
+
+fn distinct(names: &[String]) -> Vec<String> {
+    let mut taken: Vec<String> = Vec::new();
+    for name in names {
+        let repeated = taken.iter().filter(|other| *other == name).count();
+        taken.push(if repeated > 0 { format!("{name}:{repeated}") } else { name.clone() });
+    }
+    taken
 }
 
 /// A value as SQLite has it: booleans are integers.

@@ -66,9 +66,8 @@ impl Binder<'_> {
             match argument {
                 ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(expr)) => arguments.push(expr),
                 _ => {
-                    return place.refuse(format!(
-                        "{name} takes plain arguments; * is for count(*)"
-                    ));
+                    return place
+                        .refuse(format!("{name} takes plain arguments; * is for count(*)"));
                 }
             }
         }
@@ -140,5 +139,6 @@ fn call(function: Function, arguments: Vec<Bound>) -> Bound {
         }
         other => other,
     };
+    let (function, arguments) = functions::compose(function, arguments);
     Bound::new(Expr::Call { function, arguments }, column_type, nullable)
 }

@@ -34,20 +34,15 @@ impl Binder<'_> {
                 let mut plain = bound.clone();
                 plain.traits.affinity = None;
                 plain.traits.column_type = super::common_type([bound.traits.column_type]);
-                plain.expr =
-                    Expr::Unary { op: UnaryOp::Plus, operand: Box::new(bound.expr) };
+                plain.expr = Expr::Unary { op: UnaryOp::Plus, operand: Box::new(bound.expr) };
                 return Ok(plain);
             }
             ast::UnaryOperator::BitwiseNot => UnaryOp::BitNot,
             other => return place.refuse(format!("{other} is not an operator of SQLite")),
         };
-        let column_type =
-            if op == UnaryOp::BitNot { ColumnType::Integer } else { ColumnType::Any };
-        let mut result = Bound::new(
-            Expr::Unary { op, operand: Box::new(bound.expr) },
-            column_type,
-            nullable,
-        );
+        let column_type = if op == UnaryOp::BitNot { ColumnType::Integer } else { ColumnType::Any };
+        let mut result =
+            Bound::new(Expr::Unary { op, operand: Box::new(bound.expr) }, column_type, nullable);
         if bound.traits.explicit {
             (result.traits.collation, result.traits.explicit) = (bound.traits.collation, true);
         }
@@ -89,17 +84,15 @@ impl Binder<'_> {
             Sign::PGBitwiseShiftLeft => (BinaryOp::ShiftLeft, ColumnType::Integer),
             Sign::PGBitwiseShiftRight => (BinaryOp::ShiftRight, ColumnType::Integer),
             Sign::Match | Sign::Regexp => {
-                return place.refuse(format!(
-                    "{op} is not supported in live queries; use LIKE or GLOB"
-                ));
+                return place
+                    .refuse(format!("{op} is not supported in live queries; use LIKE or GLOB"));
             }
             other => return place.refuse(format!("{other} is not an operator of SQLite")),
         };
         let (left, right) = (self.bind(left)?, self.bind(right)?);
         // Numbers may overflow and divisors be zero, so arithmetic may be null in any case.
-        let nullable = column_type == ColumnType::Any
-            || left.traits.nullable
-            || right.traits.nullable;
+        let nullable =
+            column_type == ColumnType::Any || left.traits.nullable || right.traits.nullable;
         let stated = [&left, &right].into_iter().find(|side| side.traits.explicit);
         let stated = stated.map(|side| side.traits.collation);
         let expr = Expr::Binary { op, left: Box::new(left.expr), right: Box::new(right.expr) };
