@@ -65,6 +65,7 @@ mod row_input;
 mod schema_change;
 mod shared;
 pub mod source;
+mod sql;
 #[cfg(feature = "stream")]
 mod stream;
 mod subscription;
