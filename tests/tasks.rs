@@ -182,13 +182,51 @@ fn picture(shown: &Shown) -> Picture<'_> {
 #[test]
 fn panes_stand_side_by_side_on_a_wide_screen() {
     let shown = shown();
-    assert_eq!(drawn(&picture(&shown), 100, 13), "");
+    assert_eq!(
+        drawn(&picture(&shown), 100, 13),
+        "\
+4 tasks, open and done                                    │ projects: done, and the next date
+  !!!  Water the tomatoes          2026-06-02  Garden     │ Garden   ███░░░░░░░  1 of 3   2026-06-02
+       · not the ones under glass                         │ Journey  ░░░░░░░░░░  0 of 1
+   !!  日本語の本を返す before t…              Journey    │
+▸   !  Prune the apple tree        2026-11-15  Garden     │ open tasks by priority
+       · dry day                                          │ urgent    1 open, first 2026-06-02
+       · sharp saw                                        │ some day  1 open
+   ✓   Order seeds                             Garden     │
+                                                          │
+                                                          │
+
+a add  space done  d delete  n note  +/- priority  m next project  f show done  q quit
+sqlite3 tasks.db \"UPDATE task SET done = NOT done WHERE id = 2\"
+"
+    );
 }
 
 #[test]
 fn panes_stand_one_above_the_other_on_a_narrow_screen() {
     let shown = shown();
-    assert_eq!(drawn(&picture(&shown), 44, 17), "");
+    assert_eq!(
+        drawn(&picture(&shown), 44, 17),
+        "\
+4 tasks, open and done
+  !!!  Water the tomatoes         2026-06-02
+       · not the ones under glass
+   !!  日本語の本を返す before …
+▸   !  Prune the apple tree       2026-11-15
+       · dry day
+       · sharp saw
+   ✓   Order seeds
+
+────────────────────────────────────────────
+projects: done, and the next date
+Garden   ███░░░░░░░  1 of 3   2026-06-02
+Journey  ░░░░░░░░░░  0 of 1
+
+
+a add  space done  d delete  n note  +/- pr…
+sqlite3 tasks.db \"UPDATE task SET done = NO…
+"
+    );
 }
 
 #[test]
@@ -214,7 +252,7 @@ fn the_selected_task_is_in_sight_and_what_changed_is_marked() {
         .map(|(text, _)| text)
         .collect();
     assert!(marked.iter().any(|text| text.contains("日本語")), "{marked:?}");
-    assert!(marked.iter().any(|text| text.contains("Journey ░")), "{marked:?}");
+    assert!(marked.iter().any(|text| text.contains("Journey  ░")), "{marked:?}");
 }
 
 #[test]
