@@ -129,6 +129,15 @@ pub fn database(data: &Data) -> Result<Database, Error> {
     Database::builder().with_source(load(data)?)
 }
 
+/// A database over a connection to filled tables of SQLite.
+///
+/// # Errors
+/// Tables that cannot be read.
+pub fn over(connection: rusqlite::Connection) -> Result<Database, Error> {
+    drop(connection);
+    Err(Error::abort("the SQLite source is not there yet"))
+}
+
 /// A database over [`load`] whose indexes stay when the last query that needs them goes, so that a
 /// query can be hydrated again and again with warm indexes.
 ///
