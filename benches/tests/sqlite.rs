@@ -2,16 +2,20 @@
 //! generated changes: that they ask for what the workloads ask, and that the statements of SQL make
 //! the changes that the workloads make.
 
-use penstock::Error;
 use penstock::operators::source::Change;
+use penstock::{Error, Schema};
 use penstock_benches::data::{Data, Sizes, comment_adds, issue_edits, label_toggles};
 use penstock_benches::sqlite::{Plain, Statement, fill, open_memory};
-use penstock_benches::tables::{comment_changes, edit_changes, toggle_changes};
+use penstock_benches::tables::{self, comment_changes, edit_changes, toggle_changes};
 use penstock_benches::workloads::named;
 use penstock_benches::workloads::subjects::{self, Subject};
 
 const INDEXES: [&str; 3] =
     ["issue (open, modified DESC, id)", "comment (issueId, created DESC, id)", "issue (modified)"];
+
+fn schema() -> Schema {
+    tables::schema().expect("a constant")
+}
 
 fn filled(data: &Data) -> Plain {
     let mut connection = open_memory().expect("a database in memory");
@@ -42,7 +46,8 @@ fn the_tables_and_the_edits() {
     expect(&plain, &subjects::with_comments(), "W7");
 
     let edits = issue_edits(&data, 10_000);
-    write(&plain, &edit_changes(&data, &edits).expect("edits")).expect("SQLite takes the edits");
+    write(&plain, &edit_changes(&schema(), &data, &edits).expect("edits"))
+        .expect("SQLite takes the edits");
     expect(&plain, &subjects::list(), "W4");
     expect(&plain, &subjects::tree(), "W4b");
     expect(&plain, &subjects::open(), "W4d");
@@ -63,13 +68,14 @@ fn comments_and_labels() {
             _ => None,
         })
         .collect();
-    let adds = comment_changes(&comment_adds(&data, &in_view, 10_000)).expect("comments");
+    let adds =
+        comment_changes(&schema(), &comment_adds(&data, &in_view, 10_000)).expect("comments");
     write(&plain, &adds).expect("SQLite takes the comments");
     expect(&plain, &subjects::tree(), "W4c");
     expect(&plain, &subjects::open_discussion(), "W10c");
     expect(&plain, &subjects::most_discussed(), "W11");
 
-    let toggles = toggle_changes(&label_toggles(&data, 5_000)).expect("toggles");
+    let toggles = toggle_changes(&schema(), &label_toggles(&data, 5_000)).expect("toggles");
     write(&plain, &toggles).expect("SQLite takes the toggles");
     expect(&plain, &subjects::any_of_three(), "W8b");
 }

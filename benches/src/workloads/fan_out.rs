@@ -5,17 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use penstock::{Database, Error, Subscription, Value};
 
-use super::live::{push, singly, take_changes};
+use super::live::{edits, push, take_changes};
 use super::queries;
 use super::subjects;
 use crate::alloc::live_bytes;
 use crate::check::Check;
 use crate::cpu::CpuTimer;
-use crate::data::{Data, issue_edits, user_id};
+use crate::data::{Data, user_id};
 use crate::report::{BYTES, MICROS, Outcome, RATIO};
 use crate::setting::Setting;
 use crate::sqlite::Plain;
-use crate::tables::edit_changes;
 
 const EDITS: usize = 1_000;
 const COPIES: usize = 1_000;
@@ -38,7 +37,7 @@ pub(super) fn owners<const QUERIES: usize>(setting: &Setting) -> Result<Outcome,
     let data = &setting.data;
     let opened = setting.open(&[subjects::OWNER_INDEX])?;
     let db = &opened.db;
-    let transactions = singly(edit_changes(data, &issue_edits(data, EDITS))?);
+    let transactions = edits(&opened, data, EDITS)?;
     let mut outcome = Outcome::default();
 
     let timer = CpuTimer::start();
@@ -115,7 +114,7 @@ pub(super) fn w6(setting: &Setting) -> Result<Outcome, Error> {
     let mut subscriptions = (0..COPIES)
         .map(|_| db.subscribe(subject.query.clone()))
         .collect::<Result<Vec<Subscription>, Error>>()?;
-    let transactions = singly(edit_changes(data, &issue_edits(data, EDITS))?);
+    let transactions = edits(&opened, data, EDITS)?;
     let mut outcome = Outcome::default();
     let mut patches = 0;
     let requery = |plain: &Plain| {

@@ -101,15 +101,16 @@ pub(super) fn expect_of_sqlite(
     Err(Error::abort(format!("the result's check is {ours}, that of SQLite's SELECT {theirs}")))
 }
 
-fn edits(data: &Data, count: usize) -> Result<Vec<Vec<Change>>, Error> {
-    Ok(singly(edit_changes(data, &issue_edits(data, count))?))
+/// The *issue edits*, each a transaction.
+pub(super) fn edits(opened: &Opened, data: &Data, count: usize) -> Result<Vec<Vec<Change>>, Error> {
+    Ok(singly(edit_changes(&opened.db.schema(), data, &issue_edits(data, count))?))
 }
 
 /// The *comment adds*, of which half go to the issues in view of W2.
 fn adds(opened: &Opened, data: &Data) -> Result<Vec<Vec<Change>>, Error> {
     let view = opened.db.query(&queries::list())?;
     let in_view: Vec<u32> = view.iter().filter_map(|entry| number(&entry)).collect();
-    Ok(singly(comment_changes(&comment_adds(data, &in_view, ADDS))?))
+    Ok(singly(comment_changes(&opened.db.schema(), &comment_adds(data, &in_view, ADDS))?))
 }
 
 /// The number in an entry's id.
@@ -120,7 +121,7 @@ fn number(entry: &penstock::Entry) -> Option<u32> {
 /// A query under issue edits.
 fn edited(setting: &Setting, subject: &Subject) -> Result<Outcome, Error> {
     let opened = setting.open(subject.indexes)?;
-    Ok(live(&opened, subject, edits(&setting.data, EDITS)?)?.0)
+    Ok(live(&opened, subject, edits(&opened, &setting.data, EDITS)?)?.0)
 }
 
 /// A query under added comments.
@@ -134,7 +135,7 @@ fn commented(setting: &Setting, subject: &Subject) -> Result<Outcome, Error> {
 pub(super) fn edits_only(setting: &Setting) -> Result<Outcome, Error> {
     let opened = setting.open(subjects::NO_INDEXES)?;
     let mut outcome = Outcome { check: Some(Check::default()), ..Outcome::default() };
-    push(&opened, edits(&setting.data, EDITS)?, &mut outcome, None, || ())?;
+    push(&opened, edits(&opened, &setting.data, EDITS)?, &mut outcome, None, || ())?;
     Ok(outcome)
 }
 
@@ -142,7 +143,7 @@ pub(super) fn edits_only(setting: &Setting) -> Result<Outcome, Error> {
 pub(super) fn w4(setting: &Setting) -> Result<Outcome, Error> {
     let (data, subject) = (&setting.data, subjects::list());
     let opened = setting.open(subject.indexes)?;
-    let (mut outcome, mut subscription) = live(&opened, &subject, edits(data, EDITS)?)?;
+    let (mut outcome, mut subscription) = live(&opened, &subject, edits(&opened, data, EDITS)?)?;
     let further = issue_edits(data, 2 * EDITS);
     let further: Vec<_> =
         further[EDITS..].iter().map(|edit| (issue_id(edit.issue), edit)).collect();
@@ -174,9 +175,10 @@ pub(super) fn w4d(setting: &Setting) -> Result<Outcome, Error> {
 /// W4d100.
 pub(super) fn w4d100(setting: &Setting) -> Result<Outcome, Error> {
     let subject = subjects::open();
-    let changes = edit_changes(&setting.data, &issue_edits(&setting.data, EDITS))?;
+    let opened = setting.open(subject.indexes)?;
+    let changes = edits(&opened, &setting.data, EDITS)?.concat();
     let transactions = changes.chunks(100).map(<[Change]>::to_vec).collect();
-    Ok(live(&setting.open(subject.indexes)?, &subject, transactions)?.0)
+    Ok(live(&opened, &subject, transactions)?.0)
 }
 
 /// W8.
@@ -187,8 +189,10 @@ pub(super) fn w8(setting: &Setting) -> Result<Outcome, Error> {
 /// W8b.
 pub(super) fn w8b(setting: &Setting) -> Result<Outcome, Error> {
     let subject = subjects::any_of_three();
-    let changes = toggle_changes(&label_toggles(&setting.data, TOGGLES))?;
-    Ok(live(&setting.open(subject.indexes)?, &subject, singly(changes))?.0)
+    let opened = setting.open(subject.indexes)?;
+    let toggles = label_toggles(&setting.data, TOGGLES);
+    let changes = toggle_changes(&opened.db.schema(), &toggles)?;
+    Ok(live(&opened, &subject, singly(changes))?.0)
 }
 
 /// W9.
