@@ -24,7 +24,7 @@ fn under(
 ) -> Result<(), Error> {
     let db: Database = database(data)?;
     let mut subscription = db.subscribe(query)?;
-    let schema = db.schema().clone();
+    let schema = db.schema();
     let mut k = 0;
     let mut next = || {
         k += 1;

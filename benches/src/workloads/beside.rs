@@ -122,8 +122,11 @@ fn again(
 }
 
 fn execute(db: &Database, statements: &[Statement]) -> Result<(), Error> {
-    let _ = (db, statements);
-    Ok(())
+    db.transaction(|tx| {
+        statements.iter().try_for_each(|statement| {
+            tx.execute(statement.sql, statement.values.iter().cloned()).map(drop)
+        })
+    })
 }
 
 fn statements(transactions: &[Vec<Change>]) -> Result<Vec<Vec<Statement>>, Error> {
