@@ -21,7 +21,7 @@ use super::form::{Body, Node, Origin};
 use super::limits::NodeCount;
 use super::params::Params;
 use super::path::{Path, Step};
-use super::relation::{call, correlated, level_rows};
+use super::relation::{call, correlated, level_rows, scan};
 use super::resolve::Planner;
 use super::{Query, Related};
 
@@ -197,7 +197,7 @@ impl<'q> Planner<'q> {
         let mut columns = self.table_schema(table).columns().to_vec();
         let width = columns.len();
         let mut output: Vec<Expr> = (0..width).map(Expr::Column).collect();
-        let mut relation = Arc::new(Relation::Scan { table, equal: Vec::new() });
+        let mut relation = scan(table, Vec::new(), width);
         let mut reach = width;
         let mut left = body.aggregates.as_slice();
         while let Some(first) = left.first() {

@@ -34,12 +34,18 @@ pub(super) fn rows(
         Input::Scan { partition, correlated, condition, gates } => {
             let lifted = partition[*correlated..].iter().copied();
             let equal = lifted.zip(constants.iter().cloned()).collect();
-            let scan = Arc::new(Relation::Scan { table, equal });
+            let scan = scan(table, equal, width);
             (filtered(schema, scan, width, condition, gates, children), width)
         }
         // Read with its correlation, by `correlated_rows`; alone it has no rows of its own.
         Input::Junction { .. } => (Arc::new(Relation::Rows(Vec::new())), width),
     }
+}
+
+/// The rows of a table with the columns that it has now: one that is added later stays out.
+pub(super) fn scan(table: TableId, equal: Vec<(usize, Value)>, width: usize) -> Arc<Relation> {
+    let input = Arc::new(Relation::Scan { table, equal });
+    Arc::new(Relation::Map { input, columns: (0..width).map(Expr::Column).collect() })
 }
 
 /// The child side of a level's correlation.
