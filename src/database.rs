@@ -16,6 +16,8 @@ use crate::query::{Params, Query};
 use crate::row_input::RowInput;
 use crate::shared::{InFlight, Shared};
 use crate::source::MemorySource;
+#[cfg(feature = "sqlite")]
+use crate::source::{SqliteOptions, SqliteSource};
 use crate::subscription::Subscription;
 use crate::transaction::{Transaction, find, row_problem};
 use crate::tree::{RowView, Tree};
@@ -104,6 +106,24 @@ impl DatabaseBuilder {
         self.with_source(MemorySource::new(schema))
     }
 
+    /// A database over the tables of an SQLite file.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    #[cfg(feature = "sqlite")]
+    pub fn open(self, path: impl AsRef<std::path::Path>) -> Result<Database, Error> {
+        self.open_with(SqliteOptions::new(path))
+    }
+
+    /// A database over the tables of an SQLite file, opened with options.
+    ///
+    /// # Errors
+    /// As [`Database::open`].
+    #[cfg(feature = "sqlite")]
+    pub fn open_with(self, options: SqliteOptions) -> Result<Database, Error> {
+        self.with_source(SqliteSource::open_with(options)?)
+    }
+
     /// A database over any source.
     ///
     /// # Errors
@@ -121,6 +141,41 @@ impl Database {
     /// None at present; a schema has been checked when it was made.
     pub fn in_memory(schema: Schema) -> Result<Database, Error> {
         Database::builder().in_memory(schema)
+    }
+
+    /// A database over the tables of an SQLite file, with default options; see
+    /// [`SqliteSource`] for what its tables are and how the writes of others are followed, and
+    /// [`SqliteOptions`] for what can be said otherwise.
+    ///
+    /// ```
+    /// use penstock::{Database, Query, SqliteSource};
+    ///
+    /// # let file = std::env::temp_dir().join(format!("penstock-open-{}.db", std::process::id()));
+    /// # let connection = rusqlite::Connection::open(&file)?;
+    /// # connection.execute_batch("DROP TABLE IF EXISTS task; CREATE TABLE task(id INTEGER PRIMARY KEY, title TEXT)")?;
+    /// let db = Database::open(&file)?;
+    /// let tasks = db.subscribe(Query::table("task"))?;
+    /// db.transaction(|tx| tx.insert("task", penstock::row! { id: 1, title: "water the plants" }))?;
+    /// assert_eq!(tasks.rows().len(), 1);
+    /// # std::fs::remove_file(&file)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A file that is not there, cannot be read or is no SQLite database. Tables that cannot be
+    /// queried are an error only when they are.
+    #[cfg(feature = "sqlite")]
+    pub fn open(path: impl AsRef<std::path::Path>) -> Result<Database, Error> {
+        Database::builder().open(path)
+    }
+
+    /// A database over the tables of an SQLite file, opened with options.
+    ///
+    /// # Errors
+    /// As [`open`](Database::open).
+    #[cfg(feature = "sqlite")]
+    pub fn open_with(options: SqliteOptions) -> Result<Database, Error> {
+        Database::builder().open_with(options)
     }
 
     /// Options for a database.

@@ -86,6 +86,8 @@ pub use query::{
 };
 pub use row_input::RowInput;
 pub use source::MemorySource;
+#[cfg(feature = "sqlite")]
+pub use source::{SqliteOptions, SqliteSource};
 pub use subscription::Subscription;
 pub use transaction::Transaction;
 pub use tree::{Entries, Entry, RowView, Tree};
