@@ -5,7 +5,9 @@ use penstock::operators::key::{Direction, Key, KeyBuffer, encode};
 use penstock::operators::source::{
     ApplyError, At, Change, Cursor, ScanId, ScanShape, Source, SourceError, Visitor,
 };
-use penstock::{ColumnType, Database, Error, MemorySource, Row, Schema, Table, TableId, ValueRef};
+use penstock::{
+    ColumnType, Database, Error, MemorySource, Row, Schema, SqliteSource, Table, TableId, ValueRef,
+};
 
 use crate::data::{
     Comment, Data, Issue, IssueEdit, LabelToggle, added_comment_id, comment_id, issue_id, label_id,
@@ -134,8 +136,7 @@ pub fn database(data: &Data) -> Result<Database, Error> {
 /// # Errors
 /// Tables that cannot be read.
 pub fn over(connection: rusqlite::Connection) -> Result<Database, Error> {
-    drop(connection);
-    Err(Error::abort("the SQLite source is not there yet"))
+    Database::builder().with_source(SqliteSource::from_connection(connection)?)
 }
 
 /// A database over [`load`] whose indexes stay when the last query that needs them goes, so that a
