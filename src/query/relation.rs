@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use penstock_operators::expr::{Collation, Expr};
+use penstock_operators::expr::{Collation, Expr, Function, HostFunction};
 use penstock_operators::plan::{Binding, Condition, Edge, Input, LevelPlan};
+use penstock_operators::predicate::{Operand, Predicate};
 use penstock_operators::relation::plan::{AggregateCall, AggregateFunction, JoinKind, Relation};
 use penstock_operators::schema::{Schema, TableId};
 use penstock_operators::value::Value;
@@ -103,7 +104,7 @@ fn filtered(
 fn holds(condition: &Condition, marks: &[usize]) -> Expr {
     match condition {
         Condition::Always(constant) => Expr::Literal(Value::Int(i64::from(*constant))),
-        Condition::Test(predicate) => Expr::Test(Box::new(predicate.clone())),
+        Condition::Test(predicate) => test(predicate),
         Condition::Gate { gate, negated } => Expr::Is {
             left: Box::new(Expr::Column(marks[*gate])),
             right: Box::new(Expr::Literal(Value::Null)),
@@ -112,6 +113,43 @@ fn holds(condition: &Condition, marks: &[usize]) -> Expr {
         },
         Condition::All(parts) => Expr::And(parts.iter().map(|part| holds(part, marks)).collect()),
         Condition::Any(parts) => Expr::Or(parts.iter().map(|part| holds(part, marks)).collect()),
+    }
+}
+
+/// A test of the row as an expression: true for the same rows.
+fn test(predicate: &Predicate) -> Expr {
+    let side = |operand: &Operand| {
+        Box::new(match operand {
+            Operand::Column(column) => Expr::Column(*column),
+            Operand::Literal(value) => Expr::Literal(value.clone()),
+        })
+    };
+    let collation = Collation::Binary;
+    match predicate {
+        Predicate::Compare { left, op, right } => {
+            Expr::Compare { op: *op, left: side(left), right: side(right), collation }
+        }
+        Predicate::Is { left, right, negated } => {
+            Expr::Is { left: side(left), right: side(right), negated: *negated, collation }
+        }
+        Predicate::In { operand, set, negated } => {
+            let list = set.values().iter().cloned().map(Expr::Literal).collect();
+            Expr::In { operand: side(operand), list, negated: *negated, collation }
+        }
+        Predicate::Like { operand, .. } => {
+            // SQL's LIKE is another: the pattern match of builder queries knows case.
+            let (name, predicate) = (format!("{predicate:?}"), predicate.clone());
+            let function = Function::Host(HostFunction::new(name, move |arguments: &[Value]| {
+                let Predicate::Like { pattern, negated, .. } = &predicate else {
+                    return Value::Null;
+                };
+                let matches = |text| pattern.matches(text) != *negated;
+                let text = arguments.first().and_then(Value::as_str);
+                text.map_or(Value::Null, |text| Value::Int(i64::from(matches(text))))
+            }));
+            Expr::Call { function, arguments: vec![*side(operand)] }
+        }
+        Predicate::Expr(expr) => (**expr).clone(),
     }
 }
 

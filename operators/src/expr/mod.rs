@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use crate::predicate::{CompareOp, Predicate};
+use crate::predicate::CompareOp;
 use crate::value::Value;
 
 mod builtin;
@@ -33,8 +33,6 @@ pub enum Expr {
     Column(usize),
     /// A constant.
     Literal(Value),
-    /// Whether the row passes a test: 1 or 0.
-    Test(Box<Predicate>),
     /// An operator with one operand.
     Unary {
         /// The operator.
