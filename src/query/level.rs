@@ -78,7 +78,7 @@ pub(super) fn compile(
     let level = planner.level(rows, &query.body, false, &path)?;
     let plan =
         Plan { shape: level.plan, binding: level.binding, derived: computed.derived.clone() };
-    Ok(CompiledQuery { plan, view: level.view })
+    Ok(CompiledQuery { plan, view: level.view, schema: computed.schema.clone() })
 }
 
 impl<'q> Planner<'q> {

@@ -74,6 +74,8 @@ pub struct CompiledQuery {
     pub plan: Plan,
     /// How the result is shown.
     pub view: Arc<ViewFormat>,
+    /// The tables of the plan and of the view: those of the schema, and the derived ones.
+    pub schema: Schema,
 }
 
 /// How one level of a result is shown.
