@@ -17,7 +17,7 @@ use crate::row_input::RowInput;
 use crate::shared::{InFlight, Shared};
 use crate::source::MemorySource;
 #[cfg(feature = "sqlite")]
-use crate::source::{SqliteOptions, SqliteSource};
+use crate::source::{Attached, SqliteOptions, SqliteSource};
 use crate::subscription::Subscription;
 use crate::transaction::{Transaction, find, row_problem};
 use crate::tree::{RowView, Tree};
@@ -176,6 +176,54 @@ impl Database {
     #[cfg(feature = "sqlite")]
     pub fn open_with(options: SqliteOptions) -> Result<Database, Error> {
         Database::builder().open_with(options)
+    }
+
+    /// Watches a connection of the application to the same file; see [`SqliteSource::attach`].
+    ///
+    /// # Errors
+    /// [`Error::NoSql`] over another source, and as there.
+    #[cfg(feature = "sqlite")]
+    pub fn attach(&self, connection: &mut rusqlite::Connection) -> Result<Attached, Error> {
+        self.with_sqlite("Database::attach", |source| source.attach(connection))
+    }
+
+    /// Installs the change log in the file; see [`SqliteSource::install_change_log`].
+    ///
+    /// # Errors
+    /// [`Error::NoSql`] over another source, and as there.
+    #[cfg(feature = "sqlite")]
+    pub fn install_change_log(&self) -> Result<(), Error> {
+        self.with_sqlite("Database::install_change_log", SqliteSource::install_change_log)
+    }
+
+    /// Removes the change log from the file; see [`SqliteSource::remove_change_log`].
+    ///
+    /// # Errors
+    /// [`Error::NoSql`] over another source, and as there.
+    #[cfg(feature = "sqlite")]
+    pub fn remove_change_log(&self) -> Result<(), Error> {
+        self.with_sqlite("Database::remove_change_log", SqliteSource::remove_change_log)
+    }
+
+    /// The indexes that live queries could use and the file does not have, as statements that
+    /// create them; see [`SqliteSource::missing_indexes`].
+    ///
+    /// # Errors
+    /// [`Error::NoSql`] over another source.
+    #[cfg(feature = "sqlite")]
+    pub fn missing_indexes(&self) -> Result<Vec<String>, Error> {
+        self.with_sqlite("Database::missing_indexes", |source| Ok(source.missing_indexes()))
+    }
+
+    #[cfg(feature = "sqlite")]
+    fn with_sqlite<T>(
+        &self,
+        operation: &'static str,
+        act: impl FnOnce(&mut SqliteSource) -> Result<T, crate::SourceError>,
+    ) -> Result<T, Error> {
+        let mut source = self.shared.lock_source(operation)?;
+        let storage = source.storage().and_then(|storage| storage.downcast_mut::<SqliteSource>());
+        Ok(act(storage.ok_or(Error::NoSql)?)?)
     }
 
     /// Options for a database.

@@ -173,8 +173,19 @@ impl<'db> Transaction<'db> {
     }
 
     /// Executes statements where the source's storage takes them.
-    fn statements(&mut self, _sql: &str, _params: Option<&[Value]>) -> Result<usize, Error> {
-        let _storage = self.source.storage().ok_or(Error::NoSql)?;
+    #[cfg(feature = "sqlite")]
+    fn statements(&mut self, sql: &str, params: Option<&[Value]>) -> Result<usize, Error> {
+        let storage = self.source.storage().ok_or(Error::NoSql)?;
+        let source = storage.downcast_mut::<crate::SqliteSource>().ok_or(Error::NoSql)?;
+        match params {
+            Some(params) => Ok(source.execute(sql, params)?),
+            None => Ok(source.execute_batch(sql).map(|()| 0)?),
+        }
+    }
+
+    /// There is no source that takes statements.
+    #[cfg(not(feature = "sqlite"))]
+    fn statements(&mut self, _: &str, _: Option<&[Value]>) -> Result<usize, Error> {
         Err(Error::NoSql)
     }
 

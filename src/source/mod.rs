@@ -23,7 +23,7 @@ mod tests;
 pub use memory::MemorySource;
 pub(crate) use shape::check_shape;
 #[cfg(feature = "sqlite")]
-pub use sqlite::{SqliteOptions, SqliteSource};
+pub use sqlite::{Attached, SqliteOptions, SqliteSource};
 
 /// A hasher state that is the same in every process, so that no answer depends on the run.
 type FixedState = ahash::RandomState;

@@ -38,6 +38,9 @@ pub(super) struct Capture {
     /// By the numbers that the triggers have: those of the tables' ids.
     pub(super) tables: Arc<[Arc<TableInfo>]>,
     pub(super) touched: Touched,
+    /// Whether a trigger handed over something that does not fit its table: it was made for
+    /// another schema.
+    pub(super) misfit: bool,
 }
 
 /// A capture that the functions of a connection share with its owner.
@@ -51,7 +54,7 @@ pub(super) struct SharedCapture {
 impl SharedCapture {
     pub(super) fn new(tables: Arc<[Arc<TableInfo>]>) -> SharedCapture {
         SharedCapture {
-            inner: Arc::new(Mutex::new(Capture { tables, touched: touched() })),
+            inner: Arc::new(Mutex::new(Capture { tables, touched: touched(), misfit: false })),
             probing: Arc::default(),
         }
     }
@@ -100,6 +103,15 @@ impl Capture {
         let (number, what): (u32, i64) = (context.get(0)?, context.get(1)?);
         let Some(info) = self.tables.get(number as usize) else { return Ok(()) };
         let (id, columns) = (TableId(number), info.columns.len());
+        let expected = match what {
+            OLD_ROW => columns,
+            OLD_ROW_NEW_KEY => columns + info.key.len(),
+            _ => info.key.len(),
+        };
+        if context.len() != 2 + expected {
+            self.misfit = true;
+            return Ok(());
+        }
         if what == NEW_KEY {
             let key = key_at(context, info, 2)?;
             self.touched.entry((id, key)).or_insert(None);

@@ -31,6 +31,7 @@ impl SqliteSource {
     pub(super) fn stand_at_first(&mut self) -> Result<(), SourceError> {
         self.run(BEGIN_READ, "beginning a read")?;
         let read = self.stand_here().and_then(|()| self.read_schema());
+        let read = read.and_then(|_| self.stand_at_log_end());
         let ended = self.run(END_READ, "ending a read");
         read.and(ended)
     }
@@ -47,6 +48,10 @@ impl SqliteSource {
         self.standing.seen = self.version(DATA_VERSION)?;
         if self.standing.seen != self.standing.data {
             self.stale = self.version(SCHEMA_VERSION)? != self.standing.schema;
+        } else if self.state == State::Open {
+            // With the write lock held nobody else is committing, and nobody has.
+            self.attached.clear();
+            self.unconfirmed.clear();
         }
         if self.state == State::Open && !self.stale {
             self.install_triggers()?;
@@ -75,6 +80,7 @@ impl SqliteSource {
         if self.state != State::Idle {
             return Err(self.refused("a read cannot begin within a transaction or another read"));
         }
+        self.mend_log();
         self.run(BEGIN_READ, "beginning a read")?;
         self.state = State::Reading;
         self.look().inspect_err(|_| self.end_reading())
@@ -82,8 +88,10 @@ impl SqliteSource {
 
     pub(super) fn end_reading(&mut self) {
         if self.state == State::Reading {
-            // Nothing was written, so there is nothing that could fail to be kept.
-            let _ = self.run(END_READ, "ending a read");
+            // At most an index was made, without which reads can do.
+            if self.run(END_READ, "ending a read").is_err() && !self.connection.is_autocommit() {
+                let _ = self.run("/* penstock */ ROLLBACK", "ending a read");
+            }
             self.state = State::Idle;
         }
     }
@@ -97,21 +105,50 @@ impl SqliteSource {
         if self.standing.seen == self.standing.data && !unfollowed {
             return Ok(Foreign::Nothing);
         }
-        let mut answer = Foreign::Unknown;
-        if self.stale {
-            let schema = self.version(SCHEMA_VERSION)?;
-            if self.read_schema()? {
-                answer = Foreign::Schema;
-            }
-            self.standing.schema = schema;
-            self.stale = false;
-            if self.state == State::Open {
-                self.install_triggers()?;
-            }
-        }
+        let answer = if self.stale {
+            self.follow_schema()?
+        } else if self.log.active {
+            let answer = self.follow_log()?;
+            if unfollowed { Foreign::Unknown } else { answer }
+        } else if self.only_attached_writers {
+            let answer = self.follow_attached()?;
+            if unfollowed { Foreign::Unknown } else { answer }
+        } else {
+            Foreign::Unknown
+        };
         self.standing.data = self.standing.seen;
         self.standing.unfollowed = false;
         Ok(answer)
+    }
+
+    /// Takes over the schema that others have made.
+    fn follow_schema(&mut self) -> Result<Foreign, SourceError> {
+        let schema = self.version(SCHEMA_VERSION)?;
+        let differs = self.read_schema()?;
+        self.stand_at_log_end()?;
+        self.attached.misfit(&self.tables);
+        self.standing.schema = schema;
+        self.stale = false;
+        if self.state == State::Open {
+            self.install_triggers()?;
+        }
+        Ok(if differs { Foreign::Schema } else { Foreign::Unknown })
+    }
+
+    /// An error unless the schema is the one that this source knows.
+    pub(super) fn expect_own_schema(&mut self) -> Result<(), SourceError> {
+        if self.version(SCHEMA_VERSION)? == self.standing.schema {
+            return Ok(());
+        }
+        Err(self
+            .refused("another connection has changed the schema, which has to be followed first"))
+    }
+
+    /// Notes that what others have written until now is not known row by row.
+    pub(super) fn unfollowed_if_behind(&mut self) -> Result<(), SourceError> {
+        let behind = self.version(DATA_VERSION)? != self.standing.data;
+        self.standing.unfollowed |= behind;
+        Ok(())
     }
 
     pub(super) fn not_followed(&mut self) {
@@ -126,11 +163,18 @@ impl SqliteSource {
 
     /// What is left to do before a commit.
     pub(super) fn before_commit(&mut self) -> Result<(), SourceError> {
+        if self.log.active {
+            self.log.reached = self.last_entry()?;
+        }
         Ok(())
     }
 
     pub(super) fn committed(&mut self) {
         self.standing.made_triggers = false;
+        // Its own entries of the log are not news.
+        self.log.stood = self.log.reached;
+        // Whoever did not ask what others had changed by then cannot tell that from its own.
+        self.standing.unfollowed |= self.standing.seen != self.standing.data;
     }
 
     pub(super) fn rolled_back(&mut self) {

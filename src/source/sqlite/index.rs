@@ -66,7 +66,7 @@ impl SqliteSource {
 
     /// Creates an index for a shape. Where that fails, reads do without.
     pub(super) fn create_index(&mut self, info: &TableInfo, shape: &ScanShape) -> bool {
-        let may_write = matches!(self.state, State::Idle);
+        let may_write = matches!(self.state, State::Idle | State::Reading);
         let created =
             may_write && self.connection.execute_batch(&create_index(info, shape)).is_ok();
         created && self.stand_by_own_schema().is_ok()

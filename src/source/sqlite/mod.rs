@@ -1,11 +1,13 @@
 //! [`SqliteSource`]: the tables of an SQLite file.
 
+mod attach;
 mod capture;
 mod constraint;
 mod error;
 mod foreign;
 mod guard;
 mod index;
+mod log;
 mod open;
 mod options;
 mod read;
@@ -31,6 +33,7 @@ use guard::Guard;
 use read::{Prepared, Reader};
 use table::TableInfo;
 
+pub use attach::Attached;
 pub use options::SqliteOptions;
 
 /// The tables of an SQLite file, over one connection of its own.
@@ -94,6 +97,12 @@ pub struct SqliteSource {
     /// Statements of the application known to be single, and whether they may replace rows.
     statements: IndexMap<Box<str>, bool, FixedState>,
     standing: foreign::Standing,
+    log: log::Log,
+    only_attached_writers: bool,
+    attached: attach::Queue,
+    /// Rows that attached connections touched, as they are now: their commits may not have been
+    /// visible yet.
+    unconfirmed: capture::Touched,
     /// Whether the schema has been changed by others and not followed yet.
     stale: bool,
 }

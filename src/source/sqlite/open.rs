@@ -8,10 +8,12 @@ use penstock_operators::schema::Schema;
 use penstock_operators::source::SourceError;
 use rusqlite::{Connection, OpenFlags};
 
-use super::capture::SharedCapture;
+use super::attach::Queue;
+use super::capture::{self, SharedCapture};
 use super::error::failure;
 use super::foreign::Standing;
 use super::guard::Guard;
+use super::log::Log;
 use super::schema::{self, Found};
 use super::table::TableInfo;
 use super::{SqliteOptions, SqliteSource, State};
@@ -108,9 +110,16 @@ impl SqliteSource {
             lost_reason: String::new(),
             statements: IndexMap::with_hasher(super::super::fixed_state()),
             standing: Standing::default(),
+            log: Log::default(),
+            only_attached_writers: options.only_attached_writers,
+            attached: Queue::default(),
+            unconfirmed: capture::touched(),
             stale: false,
         };
         source.stand_at_first()?;
+        if options.change_log {
+            source.install_change_log()?;
+        }
         Ok(source)
     }
 

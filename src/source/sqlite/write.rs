@@ -3,14 +3,13 @@
 use penstock_operators::delta::{Batch, Delta};
 use penstock_operators::key::{Key, decode};
 use penstock_operators::row::Row;
-use penstock_operators::schema::{TableId, TableSchema};
+use penstock_operators::schema::TableId;
 use penstock_operators::source::{ApplyError, At, Change, Source, SourceError};
 use penstock_operators::value::{Value, ValueRef};
 use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::{Batch as Statements, Connection, ToSql};
 
 use super::error::failure;
-use super::table::TableInfo;
 use super::value::Bound;
 use super::{SqliteSource, State, constraint};
 
@@ -344,13 +343,6 @@ impl SqliteSource {
 
     pub(super) fn refused(&self, reason: &str) -> SourceError {
         SourceError { context: self.file.to_string(), reason: reason.to_owned() }
-    }
-
-    /// A table and its declaration, by name as SQLite's messages have it.
-    pub(super) fn table_named(&self, name: &str) -> Option<(TableId, &TableSchema, &TableInfo)> {
-        let at = self.tables.iter().position(|info| info.present && info.name == name)?;
-        let id = TableId(at as u32);
-        Some((id, self.schema.table(id), &self.tables[at]))
     }
 }
 
