@@ -16,11 +16,12 @@ use crate::query::{Params, Query};
 use crate::row_input::RowInput;
 use crate::shared::{InFlight, Shared};
 use crate::source::MemorySource;
-#[cfg(feature = "sqlite")]
-use crate::source::{Attached, SqliteOptions, SqliteSource};
 use crate::subscription::Subscription;
 use crate::transaction::{Transaction, find, row_problem};
 use crate::tree::{RowView, Tree};
+
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 /// How many patches a subscriber may leave unread before it is told to start over, unless
 /// [`DatabaseBuilder::max_pending_patches`] says otherwise.
@@ -106,24 +107,6 @@ impl DatabaseBuilder {
         self.with_source(MemorySource::new(schema))
     }
 
-    /// A database over the tables of an SQLite file.
-    ///
-    /// # Errors
-    /// As [`Database::open`].
-    #[cfg(feature = "sqlite")]
-    pub fn open(self, path: impl AsRef<std::path::Path>) -> Result<Database, Error> {
-        self.open_with(SqliteOptions::new(path))
-    }
-
-    /// A database over the tables of an SQLite file, opened with options.
-    ///
-    /// # Errors
-    /// As [`Database::open`].
-    #[cfg(feature = "sqlite")]
-    pub fn open_with(self, options: SqliteOptions) -> Result<Database, Error> {
-        self.with_source(SqliteSource::open_with(options)?)
-    }
-
     /// A database over any source.
     ///
     /// # Errors
@@ -141,89 +124,6 @@ impl Database {
     /// None at present; a schema has been checked when it was made.
     pub fn in_memory(schema: Schema) -> Result<Database, Error> {
         Database::builder().in_memory(schema)
-    }
-
-    /// A database over the tables of an SQLite file, with default options; see
-    /// [`SqliteSource`] for what its tables are and how the writes of others are followed, and
-    /// [`SqliteOptions`] for what can be said otherwise.
-    ///
-    /// ```
-    /// use penstock::{Database, Query, SqliteSource};
-    ///
-    /// # let file = std::env::temp_dir().join(format!("penstock-open-{}.db", std::process::id()));
-    /// # let connection = rusqlite::Connection::open(&file)?;
-    /// # connection.execute_batch("DROP TABLE IF EXISTS task; CREATE TABLE task(id INTEGER PRIMARY KEY, title TEXT)")?;
-    /// let db = Database::open(&file)?;
-    /// let tasks = db.subscribe(Query::table("task"))?;
-    /// db.transaction(|tx| tx.insert("task", penstock::row! { id: 1, title: "water the plants" }))?;
-    /// assert_eq!(tasks.rows().len(), 1);
-    /// # std::fs::remove_file(&file)?;
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// A file that is not there, cannot be read or is no SQLite database. Tables that cannot be
-    /// queried are an error only when they are.
-    #[cfg(feature = "sqlite")]
-    pub fn open(path: impl AsRef<std::path::Path>) -> Result<Database, Error> {
-        Database::builder().open(path)
-    }
-
-    /// A database over the tables of an SQLite file, opened with options.
-    ///
-    /// # Errors
-    /// As [`open`](Database::open).
-    #[cfg(feature = "sqlite")]
-    pub fn open_with(options: SqliteOptions) -> Result<Database, Error> {
-        Database::builder().open_with(options)
-    }
-
-    /// Watches a connection of the application to the same file; see [`SqliteSource::attach`].
-    ///
-    /// # Errors
-    /// [`Error::NoSql`] over another source, and as there.
-    #[cfg(feature = "sqlite")]
-    pub fn attach(&self, connection: &mut rusqlite::Connection) -> Result<Attached, Error> {
-        self.with_sqlite("Database::attach", |source| source.attach(connection))
-    }
-
-    /// Installs the change log in the file; see [`SqliteSource::install_change_log`].
-    ///
-    /// # Errors
-    /// [`Error::NoSql`] over another source, and as there.
-    #[cfg(feature = "sqlite")]
-    pub fn install_change_log(&self) -> Result<(), Error> {
-        self.with_sqlite("Database::install_change_log", SqliteSource::install_change_log)
-    }
-
-    /// Removes the change log from the file; see [`SqliteSource::remove_change_log`].
-    ///
-    /// # Errors
-    /// [`Error::NoSql`] over another source, and as there.
-    #[cfg(feature = "sqlite")]
-    pub fn remove_change_log(&self) -> Result<(), Error> {
-        self.with_sqlite("Database::remove_change_log", SqliteSource::remove_change_log)
-    }
-
-    /// The indexes that live queries could use and the file does not have, as statements that
-    /// create them; see [`SqliteSource::missing_indexes`].
-    ///
-    /// # Errors
-    /// [`Error::NoSql`] over another source.
-    #[cfg(feature = "sqlite")]
-    pub fn missing_indexes(&self) -> Result<Vec<String>, Error> {
-        self.with_sqlite("Database::missing_indexes", |source| Ok(source.missing_indexes()))
-    }
-
-    #[cfg(feature = "sqlite")]
-    fn with_sqlite<T>(
-        &self,
-        operation: &'static str,
-        act: impl FnOnce(&mut SqliteSource) -> Result<T, crate::SourceError>,
-    ) -> Result<T, Error> {
-        let mut source = self.shared.lock_source(operation)?;
-        let storage = source.storage().and_then(|storage| storage.downcast_mut::<SqliteSource>());
-        Ok(act(storage.ok_or(Error::NoSql)?)?)
     }
 
     /// Options for a database.

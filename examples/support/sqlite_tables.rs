@@ -41,9 +41,8 @@ fn declared(column_type: penstock::ColumnType) -> &'static str {
     match column_type {
         Boolean => "BOOLEAN",
         Integer => "INTEGER",
-        // Columns of numeric affinity store 1.0 as 1; one without a type keeps what it gets.
-        Number | Any => "",
-        Real => "REAL",
+        // Other columns for numbers store 1.0 as 1 or 1 as 1.0; one without a type does not.
+        Number | Real | Any => "",
         Text => "TEXT",
         Blob => "BLOB",
         // The plain name would have numeric affinity, and turn the JSON `1` into a number.

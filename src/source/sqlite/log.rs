@@ -43,8 +43,10 @@ const ENTRIES_MAX: i64 = 20_000;
 const CUT_EVERY: i64 = 256;
 
 const TABLE: &str = "penstock_log";
-const LAST: &str = "SELECT coalesce((SELECT seq FROM main.sqlite_sequence \
-     WHERE name = 'penstock_log'), 0)";
+// A statement that fails half-way may leave its entries without counting them.
+const LAST: &str = "SELECT max(\
+     coalesce((SELECT seq FROM main.sqlite_sequence WHERE name = 'penstock_log'), 0), \
+     coalesce((SELECT max(seq) FROM main.penstock_log), 0))";
 const COUNT: &str = "SELECT count(*) FROM main.penstock_log WHERE seq > ?1";
 const ENTRIES: &str = "SELECT * FROM main.penstock_log WHERE seq > ?1 ORDER BY seq";
 
