@@ -143,6 +143,8 @@ impl SqliteSource {
     }
 
     fn watch(&self, connection: &mut Connection, watched: &Arc<Watched>) -> rusqlite::Result<()> {
+        // The hooks of an earlier attachment would take what is done here for a stranger's.
+        connection.commit_hook(None::<fn() -> bool>)?;
         watched.capture.register(connection)?;
         triggers::install(connection, &self.tables)?;
         let (queue, committing) = (self.attached.clone(), Arc::clone(watched));

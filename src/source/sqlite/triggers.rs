@@ -35,7 +35,8 @@ pub(super) fn remove(connection: &Connection) -> rusqlite::Result<()> {
     )?;
     let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     names.iter().try_for_each(|name| {
-        connection.execute_batch(&format!("DROP TRIGGER temp.{}", quoted(name)))
+        // One whose table another connection has dropped is listed, but not there.
+        connection.execute_batch(&format!("DROP TRIGGER IF EXISTS temp.{}", quoted(name)))
     })
 }
 
