@@ -92,6 +92,7 @@ pub use row_input::RowInput;
 pub use source::MemorySource;
 #[cfg(feature = "sqlite")]
 pub use source::{Attached, SqliteOptions, SqliteSource};
+pub use sql::{SqlParam, SqlParams};
 pub use subscription::Subscription;
 pub use transaction::Transaction;
 pub use tree::{Entries, Entry, RowView, Tree};

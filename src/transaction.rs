@@ -9,6 +9,7 @@ use crate::engine::evaluate;
 use crate::error::Error;
 use crate::query::{Params, Query};
 use crate::row_input::RowInput;
+use crate::sql::SqlParams;
 use crate::tree::{RowView, Tree};
 
 /// A transaction in flight, handed to the closure of
@@ -134,6 +135,15 @@ impl<'db> Transaction<'db> {
     /// A query that the schema does not allow, or a failing source.
     pub fn query(&mut self, query: &Query) -> Result<Tree, Error> {
         self.query_with(query, &Params::default())
+    }
+
+    /// Evaluates a SELECT statement, with the writes made so far; see
+    /// [`Query::sql`](crate::Query::sql).
+    ///
+    /// # Errors
+    /// As [`query`](Transaction::query).
+    pub fn query_sql(&mut self, sql: &str, params: impl Into<SqlParams>) -> Result<Tree, Error> {
+        self.query(&Query::sql(sql).bind(params))
     }
 
     /// Evaluates a query with values for its parameters, with the writes made so far.

@@ -6,8 +6,11 @@ mod generate;
 #[path = "sql_expressions/random.rs"]
 mod random;
 
+use std::sync::Arc;
+
 use generate::{COLUMNS, Generator};
 use penstock::operators::expr::{Affinity, Collation, Expr};
+use penstock::operators::predicate::{CompareOp, Predicate};
 use penstock::operators::row::Row;
 use penstock::{Value, ValueRef};
 use random::Random;
@@ -227,4 +230,27 @@ fn booleans_are_numbers_and_json_is_text_within_expressions() {
     assert!(matches!(plus(Expr::Column(0)).eval(&row), Value::Int(1)));
     assert!(matches!(plus(Expr::Column(1)).eval(&row).as_ref(), ValueRef::Text("{\"a\":1}")));
     assert_eq!(Expr::Column(0).truth(&row), Some(true));
+}
+
+#[test]
+fn columns_are_found_and_moved() {
+    let less = |left, right| Expr::Compare {
+        op: CompareOp::Lt,
+        left: Box::new(Expr::Column(left)),
+        right: Box::new(Expr::Column(right)),
+        collation: Collation::Binary,
+    };
+    let expr = Expr::And(vec![less(0, 2), less(2, 1)]);
+    let mut read = Vec::new();
+    expr.for_each_column(&mut |column| read.push(column));
+    assert_eq!(read, [0, 2, 2, 1]);
+    assert_eq!(expr.shift(3), Expr::And(vec![less(3, 5), less(5, 4)]));
+    let names = |column: usize| ["a", "b", "c"][column].to_owned();
+    assert_eq!(expr.describe(&names), "(a < c and c < b)");
+    let predicate = Predicate::Expr(Arc::new(expr));
+    let columns = predicate.columns();
+    assert!((0..3).all(|column| columns.contains(column)) && !columns.contains(3));
+    let row = |values: [Value; 3]| Row::new(&values);
+    assert!(predicate.matches(&row([1.into(), "x".into(), 2.into()])));
+    assert!(!predicate.matches(&row([1.into(), Value::Null, 2.into()])));
 }
