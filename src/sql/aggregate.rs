@@ -28,6 +28,12 @@ pub(super) struct AggregateUse {
 }
 
 impl AggregateUse {
+    /// Calls with the expressions that it is given.
+    pub(super) fn for_each_expr(&self, visit: &mut dyn FnMut(&Expr)) {
+        self.argument.iter().chain(&self.filter).for_each(&mut *visit);
+        self.order.iter().for_each(|(key, _)| visit(key));
+    }
+
     /// The value where there is nothing to aggregate.
     pub(super) fn of_nothing(&self) -> Value {
         match self.function {

@@ -94,6 +94,15 @@ impl Conjunct {
         }
     }
 
+    /// Calls with the expressions that it may be decided by.
+    pub(super) fn for_each_expr(&self, visit: &mut dyn FnMut(&Expr)) {
+        visit(&self.expr);
+        if let Some((left, right)) = &self.equal {
+            visit(left);
+            visit(right);
+        }
+    }
+
     /// What it uses, with what the subqueries in it use.
     pub(super) fn uses(&self, applies: &[Apply]) -> Uses {
         deep_uses(&self.expr, applies)

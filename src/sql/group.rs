@@ -14,8 +14,8 @@ use super::error::{Outcome, Place};
 use super::list::BoundList;
 use super::order::output;
 use super::scope::Scope;
-use super::select::Stage;
 use super::slot::{Slot, Uses, rewrite};
+use super::stage::Stage;
 use super::work::Work;
 use crate::query::QueryError;
 

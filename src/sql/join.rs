@@ -22,11 +22,31 @@ pub(super) enum Joins {
     Left(Box<Joins>, Box<Joins>, Vec<Conjunct>),
 }
 
+impl Joins {
+    /// Calls with every condition.
+    pub(super) fn for_each_condition(&self, visit: &mut dyn FnMut(&Conjunct)) {
+        match self {
+            Joins::Leaf(_) => {}
+            Joins::Group(members, on) => {
+                on.iter().for_each(&mut *visit);
+                members.iter().for_each(|member| member.for_each_condition(visit));
+            }
+            Joins::Left(left, right, on) => {
+                on.iter().for_each(&mut *visit);
+                left.for_each_condition(visit);
+                right.for_each_condition(visit);
+            }
+        }
+    }
+}
+
 /// Plans trees of joins over the items of one scope.
 pub(super) struct Joiner<'j> {
     pub(super) scope: &'j Scope,
     pub(super) leaves: &'j [Work],
     pub(super) applies: &'j [Apply],
+    /// The slots that anything reads.
+    pub(super) used: &'j BTreeSet<usize>,
 }
 
 impl Joiner<'_> {
@@ -78,6 +98,9 @@ impl Joiner<'_> {
     fn leaf(&self, item: usize, conjuncts: Vec<Conjunct>) -> Work {
         let mut work = self.leaves[item].clone();
         self.restrict(&mut work, conjuncts);
+        if self.leaves.len() > 1 {
+            work.keep(self.used);
+        }
         work
     }
 

@@ -10,8 +10,8 @@
 //! | `dialect`, `parse`, `text`, `params` | from text to a syntax tree; where things are in the text |
 //! | `scope`, `slot`, `bound`, `bind` | names, affinities and collations: expressions over slots |
 //! | `from`, `join`, `conjunct` | FROM and WHERE as joins on keys |
-//! | `list`, `select`, `group`, `order`, `compound`, `query` | the clauses of a query |
-//! | `subquery`, `apply` | subqueries as relations joined to the rows around |
+//! | `list`, `select`, `group`, `stage`, `order`, `compound`, `query` | the clauses of a query |
+//! | `subquery`, `apply`, `correlate` | subqueries as relations joined to the rows around |
 //! | `work`, `rows` | relations in the making, and made |
 //! | `direct`, `gate`, `level` | levels over tables and over derived tables, with nested lists |
 
@@ -30,6 +30,7 @@ mod bound;
 mod compound;
 mod conjunct;
 mod constant;
+mod correlate;
 mod dialect;
 mod direct;
 mod error;
@@ -48,6 +49,7 @@ mod rows;
 mod scope;
 mod select;
 mod slot;
+mod stage;
 mod subquery;
 mod text;
 mod work;

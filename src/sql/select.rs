@@ -1,27 +1,25 @@
 //! One SELECT planned: its clauses bound, and the relation that gives its rows.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
-use penstock_operators::expr::{Collation, Expr};
-use penstock_operators::key::Direction;
-use penstock_operators::relation::plan::{AggregateCall, AggregateFunction, Relation};
+use penstock_operators::expr::Expr;
 use sqlparser::ast;
 
 use super::Context;
 use super::bind::{Binder, Pending};
 use super::bound::Bound;
 use super::conjunct::Conjunct;
+use super::correlate::{correlate, refuse_outer};
 use super::error::{Outcome, Place};
 use super::from::{self, From, On, Tree};
 use super::group;
 use super::join::{Joiner, Joins};
-use super::level::Level;
 use super::list::{self, List};
 use super::order;
-use super::rows::{Nested, Output, Page, Rows};
+use super::rows::{Page, Rows};
 use super::scope::Env;
-use super::slot::{Slot, rewrite};
-use super::work::Work;
+use super::slot::{Slot, for_each_slot};
+use super::stage::Stage;
 
 /// What may be in the SELECT list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,28 +30,6 @@ pub(super) enum Form {
     Subquery,
     /// The columns only, nested lists left out: a look at a result.
     Flat,
-}
-
-/// The correlation of a subquery: a value of its rows that equals one of the row around.
-#[derive(Clone, Debug)]
-pub(super) struct Correlation {
-    pub(super) inner: Expr,
-    /// In the slots of the SELECT around.
-    pub(super) outer: Expr,
-}
-
-/// What a SELECT still has to do with its rows.
-pub(super) struct Stage {
-    pub(super) work: Work,
-    pub(super) pending: Pending,
-    pub(super) outputs: Vec<(String, Bound)>,
-    pub(super) having: Option<Expr>,
-    pub(super) order: Vec<(Expr, Direction)>,
-    pub(super) correlation: Vec<Correlation>,
-    /// What leads to the rows of each nested list.
-    pub(super) leads: Vec<Vec<Expr>>,
-    /// The next slot for a value that a stage computes.
-    pub(super) fresh: usize,
 }
 
 /// Plans a SELECT.
@@ -100,7 +76,24 @@ pub(super) fn select(
     for (key, _) in &order {
         refuse_outer(key, &pending, at)?;
     }
-    let joiner = Joiner { scope: &scope, leaves: &leaves, applies: &pending.applies };
+    let leads: Vec<Vec<Expr>> = bound.nested.iter().map(|nested| nested.level.leads()).collect();
+    let mut used = BTreeSet::new();
+    let mut read = |expr: &Expr| {
+        for_each_slot(expr, &mut |slot| {
+            used.insert(slot);
+        })
+    };
+    bound.outputs.iter().for_each(|(_, output)| read(&output.expr));
+    groups.iter().for_each(|group| read(&group.expr));
+    having.iter().for_each(|(condition, _)| read(condition));
+    order.iter().for_each(|(key, _)| read(key));
+    correlation.iter().for_each(|correlation| read(&correlation.inner));
+    leads.iter().flatten().for_each(&mut read);
+    conditions.iter().for_each(|conjunct| conjunct.for_each_expr(&mut read));
+    joins.for_each_condition(&mut |conjunct| conjunct.for_each_expr(&mut read));
+    pending.applies.iter().flat_map(|apply| &apply.on).for_each(|(outer, _)| read(outer));
+    pending.aggregates.iter().for_each(|call| call.for_each_expr(&mut read));
+    let joiner = Joiner { scope: &scope, leaves: &leaves, applies: &pending.applies, used: &used };
     let work = joiner.plan(&joins, conditions)?;
 
     let aggregated = !groups.is_empty() || !pending.aggregates.is_empty();
@@ -126,7 +119,7 @@ pub(super) fn select(
         having: having.map(|(condition, _)| condition),
         order,
         correlation,
-        leads: bound.nested.iter().map(|nested| nested.level.leads()).collect(),
+        leads,
         fresh,
     };
     if aggregated {
@@ -209,217 +202,4 @@ fn bind_on(binder: &mut Binder<'_>, on: &[On<'_>]) -> Outcome<Vec<Conjunct>> {
         }
     }
     Ok(conjuncts)
-}
-
-type Correlated = (Joins, Vec<Conjunct>, Vec<Correlation>, Vec<Expr>);
-
-/// Takes what relates a subquery to the row around out of its conditions.
-fn correlate(
-    mut joins: Joins,
-    conditions: Vec<Conjunct>,
-    pending: &Pending,
-    context: Context<'_>,
-) -> Outcome<Correlated> {
-    if context.outer.is_none() {
-        return Ok((joins, conditions, Vec::new(), Vec::new()));
-    }
-    let mut all = conditions;
-    if let Joins::Group(members, on) = &mut joins {
-        all.splice(0..0, std::mem::take(on));
-        members.iter().try_for_each(|member| refuse_outer_joins(member, pending))?;
-    }
-    let (mut own, mut correlation, mut outer) = (Vec::new(), Vec::new(), Vec::new());
-    for conjunct in all {
-        let uses = conjunct.uses(&pending.applies);
-        if !uses.outer {
-            own.push(conjunct);
-        } else if !uses.inner {
-            outer.push(outward(&conjunct.expr));
-        } else {
-            correlation.push(correlated(&conjunct, pending)?);
-        }
-    }
-    Ok((joins, own, correlation, outer))
-}
-
-fn refuse_outer_joins(joins: &Joins, pending: &Pending) -> Outcome<()> {
-    let refuse =
-        |on: &[Conjunct]| match on.iter().find(|conjunct| conjunct.uses(&pending.applies).outer) {
-            Some(conjunct) => conjunct.place.refuse(
-                "the ON of a LEFT JOIN in a subquery cannot refer to the SELECT around it; put \
-                 the condition into WHERE",
-            ),
-            None => Ok(()),
-        };
-    match joins {
-        Joins::Leaf(_) => Ok(()),
-        Joins::Group(members, on) => {
-            refuse(on)?;
-            members.iter().try_for_each(|member| refuse_outer_joins(member, pending))
-        }
-        Joins::Left(left, right, on) => {
-            refuse(on)?;
-            refuse_outer_joins(left, pending)?;
-            refuse_outer_joins(right, pending)
-        }
-    }
-}
-
-fn correlated(conjunct: &Conjunct, pending: &Pending) -> Outcome<Correlation> {
-    let uses = |expr: &Expr| super::conjunct::deep_uses(expr, &pending.applies);
-    if let Some((left, right)) = &conjunct.equal {
-        for (inner, outer) in [(left, right), (right, left)] {
-            if !uses(inner).outer && !uses(outer).inner {
-                return Ok(Correlation { inner: inner.clone(), outer: outward(outer) });
-            }
-        }
-    }
-    conjunct.place.refuse(
-        "a subquery can be related to the SELECT around it only by equalities, as in \
-         inner.column = outer.column",
-    )
-}
-
-/// An expression over outer slots in the slots of the SELECT around.
-fn outward(expr: &Expr) -> Expr {
-    super::slot::map_slots(expr, &mut |slot| match Slot::of(slot) {
-        Slot::Outer(slot) => slot,
-        other => other.number(),
-    })
-}
-
-fn refuse_outer(expr: &Expr, pending: &Pending, at: Place) -> Outcome<()> {
-    if !super::conjunct::deep_uses(expr, &pending.applies).outer {
-        return Ok(());
-    }
-    at.refuse(
-        "a subquery can use columns of the SELECT around it only in equalities of its WHERE, not \
-         in what it selects or sorts by",
-    )
-}
-
-impl Stage {
-    /// Attaches the subqueries that are still needed, and drops the groups that HAVING refuses.
-    fn finish_rows(&mut self) {
-        if let Some(having) = self.having.take() {
-            self.work.attach([&having], &self.pending.applies);
-            self.work.filter(vec![having]);
-        }
-        let outputs = self.outputs.iter().map(|(_, output)| &output.expr);
-        let order = self.order.iter().map(|(key, _)| key);
-        let inner = self.correlation.iter().map(|correlation| &correlation.inner);
-        let needed: Vec<Expr> =
-            outputs.chain(order).chain(inner).chain(self.leads.iter().flatten()).cloned().collect();
-        self.work.attach(&needed, &self.pending.applies);
-    }
-
-    /// A slot for a value that a stage computes.
-    pub(super) fn fresh(&mut self) -> usize {
-        self.fresh += 1;
-        Slot::Aggregate(self.fresh - 1).number()
-    }
-
-    /// Keeps one of equal rows.
-    fn distinct(&mut self, at: Place) -> Outcome<()> {
-        let inner: Vec<Expr> = self.correlation.iter().map(|c| c.inner.clone()).collect();
-        let shown: Vec<Expr> = self.outputs.iter().map(|(_, output)| output.expr.clone()).collect();
-        let keys: Vec<Expr> = self.outputs.iter().map(|(_, output)| output.clone().key()).collect();
-        let plain = shown == keys;
-        let (width, first) = (inner.len() + shown.len(), inner.len());
-        if plain {
-            self.work.project(inner.into_iter().chain(shown.iter().cloned()).collect());
-            let input = Arc::clone(&self.work.relation);
-            self.work.relation = Arc::new(Relation::Distinct { input });
-            self.work.key = (0..width).collect();
-        } else {
-            let all = inner.into_iter().chain(keys).chain(shown.iter().cloned()).collect();
-            self.work.project(all);
-            let any = |column| AggregateCall {
-                function: AggregateFunction::Any,
-                distinct: false,
-                column: Some(column),
-                collation: Collation::Binary,
-                filter: None,
-            };
-            self.work.relation = Arc::new(Relation::Aggregate {
-                input: Arc::clone(&self.work.relation),
-                group: (0..width).collect(),
-                functions: (width..width + shown.len()).map(any).collect(),
-            });
-            self.work.key = (0..width).collect();
-            self.work.width = width + shown.len();
-        }
-        let values = if plain { first } else { width };
-        for at in 0..self.correlation.len() {
-            let slot = self.fresh();
-            self.work.slots.insert(slot, at);
-            self.correlation[at].inner = Expr::Column(slot);
-        }
-        let mut columns = Vec::with_capacity(shown.len());
-        for at in 0..shown.len() {
-            let slot = self.fresh();
-            self.work.slots.insert(slot, values + at);
-            self.outputs[at].1.expr = Expr::Column(slot);
-            columns.push(slot);
-        }
-        for (key, _) in &mut self.order {
-            *key = rewrite(key, &mut |part| {
-                let at = shown.iter().position(|output| output == part)?;
-                Some(Expr::Column(columns[at]))
-            });
-            if !self.work.has(key) {
-                return at.refuse(
-                    "a SELECT DISTINCT can only be ordered by what it selects: other values \
-                     differ among the rows that it makes one",
-                );
-            }
-        }
-        Ok(())
-    }
-
-    /// The rows as planned: outputs, sort keys, correlation and key, each column once.
-    fn rows(
-        mut self,
-        nested: Vec<(String, Level)>,
-        page: Page,
-        outer: Vec<Expr>,
-        of_nothing: Option<Vec<Expr>>,
-    ) -> Rows {
-        let mut columns: Vec<Expr> = Vec::new();
-        let mut put = |expr: Expr| match columns.iter().position(|other| *other == expr) {
-            Some(at) => at,
-            None => {
-                columns.push(expr);
-                columns.len() - 1
-            }
-        };
-        let work = &self.work;
-        let outputs = std::mem::take(&mut self.outputs)
-            .into_iter()
-            .map(|(name, bound)| Output {
-                name,
-                traits: bound.traits,
-                position: put(work.place(&bound.expr)),
-            })
-            .collect();
-        let order =
-            self.order.iter().map(|(key, way)| (put(work.place(key)), *way)).collect::<Vec<_>>();
-        let correlation = std::mem::take(&mut self.correlation)
-            .into_iter()
-            .map(|correlation| (correlation.outer, put(work.place(&correlation.inner))))
-            .collect();
-        let nested = nested
-            .into_iter()
-            .zip(&self.leads)
-            .map(|((name, level), leads)| Nested {
-                name,
-                level,
-                columns: leads.iter().map(|lead| put(work.place(lead))).collect(),
-            })
-            .collect();
-        let key = work.key.iter().map(|position| put(Expr::Column(*position))).collect();
-        let width = columns.len();
-        let relation = super::work::map(&self.work.relation, self.work.width, columns);
-        Rows { relation, width, outputs, key, order, page, correlation, outer, of_nothing, nested }
-    }
 }

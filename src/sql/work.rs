@@ -1,6 +1,6 @@
 //! Relations in the making: which column of the rows stands for which slot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use penstock_operators::expr::Expr;
@@ -141,6 +141,24 @@ impl Work {
             key: Vec::new(),
         };
         self.join(apply.kind, right, outer.into_iter().zip(inner).collect(), None);
+    }
+
+    /// Keeps the columns of these slots and of the key only. Rows that a join keeps are smaller
+    /// for it, and columns that a table gets later do not move those of a join.
+    pub(super) fn keep(&mut self, used: &BTreeSet<usize>) {
+        self.slots.retain(|slot, _| used.contains(slot));
+        let mut kept: Vec<usize> = Vec::new();
+        for position in self.slots.values().chain(&self.key) {
+            if !kept.contains(position) {
+                kept.push(*position);
+            }
+        }
+        let moved = |position: &usize| kept.iter().position(|old| old == position).unwrap_or(0);
+        self.slots.values_mut().for_each(|position| *position = moved(position));
+        self.key.iter_mut().for_each(|position| *position = moved(position));
+        let columns = kept.iter().copied().map(Expr::Column).collect();
+        self.relation = map(&self.relation, self.width, columns);
+        self.width = kept.len();
     }
 
     /// Rows of these columns only. The slots are gone; the key has to be among them to stay.

@@ -1,8 +1,11 @@
+#![allow(dead_code)] // Each test file uses a part of it.
+
 //! The same tables in memory, with live queries over them, and in SQLite.
 
 use penstock::{ColumnType, Database, Schema, Subscription, Table, Value, ValueRef, row};
 use rusqlite::Connection;
-use rusqlite::types::ValueRef as Stored;
+use rusqlite::types::{Value as Sqlite, ValueRef as Stored};
+use serde_json::{Map, Value as Json};
 
 /// Tables in memory and in SQLite.
 pub(crate) struct Both {
@@ -122,6 +125,11 @@ fn script() -> Vec<Vec<Write>> {
     ]
 }
 
+/// How many transactions there are.
+pub(crate) fn steps() -> usize {
+    script().len()
+}
+
 impl Both {
     /// Empty tables.
     pub(crate) fn new() -> Both {
@@ -165,6 +173,37 @@ impl Both {
                 Ok(())
             })
             .map_err(|error| error.to_string())
+    }
+
+    /// Makes one of the transactions.
+    pub(crate) fn step(&mut self, step: usize) -> Result<(), String> {
+        self.write(&script()[step])
+    }
+
+    /// Rows from SQLite as objects of JSON, with a value for `?1`; booleans by the column's name.
+    pub(crate) fn objects(&self, sql: &str, key: Option<&Json>) -> Vec<Map<String, Json>> {
+        let mut statement = self.sqlite.prepare(sql).expect("SQLite takes the statement");
+        let names: Vec<String> = statement.column_names().map(|name| name.to_string()).collect();
+        let key = key.map(|key| key.as_i64().map_or(Sqlite::Null, Sqlite::Integer));
+        let mut rows = statement
+            .query(rusqlite::params_from_iter(key))
+            .expect("SQLite runs the statement");
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().expect("SQLite reads on") {
+            let value = |(at, name): (usize, &String)| {
+                let json = match row.get_ref(at).expect("a value") {
+                    Stored::Null => Json::Null,
+                    Stored::Integer(value) if name == "open" => (value != 0).into(),
+                    Stored::Integer(value) => value.into(),
+                    Stored::Real(value) => value.into(),
+                    Stored::Text(text) => std::str::from_utf8(text).expect("UTF-8").into(),
+                    Stored::Blob(_) => panic!("blobs are not compared as JSON"),
+                };
+                (name.clone(), json)
+            };
+            found.push(names.iter().enumerate().map(value).collect());
+        }
+        found
     }
 
     /// Follows a statement through all writes, comparing with SQLite at every step.
@@ -258,7 +297,6 @@ fn plain(value: ValueRef<'_>) -> Value {
 }
 
 fn sqlite_value(value: &Value) -> rusqlite::types::Value {
-    use rusqlite::types::Value as Sqlite;
     match value {
         Value::Null => Sqlite::Null,
         Value::Bool(value) => Sqlite::Integer((*value).into()),
