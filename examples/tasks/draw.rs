@@ -9,8 +9,7 @@ use super::views::Shown;
 const SIDE_BY_SIDE_MIN: usize = 76;
 /// How wide the pane of projects is at most.
 const RIGHT_WIDTH_MAX: usize = 46;
-/// Lines above and below the panes.
-const HEAD_LINES: usize = 2;
+/// Lines below the panes.
 const FOOT_LINES: usize = 3;
 
 const KEYS: &str =
@@ -50,13 +49,12 @@ pub(crate) type Line = Vec<(String, Look)>;
 
 /// The lines of a screen of a size; exactly `height` of them, each at most `width` wide.
 pub(crate) fn lines(picture: &Picture<'_>, width: usize, height: usize) -> Vec<Line> {
-    let body = height.saturating_sub(HEAD_LINES + FOOT_LINES);
-    let mut lines = head(picture, width);
-    lines.extend(if width >= SIDE_BY_SIDE_MIN {
+    let body = height.saturating_sub(FOOT_LINES);
+    let mut lines = if width >= SIDE_BY_SIDE_MIN {
         side_by_side(picture, width, body)
     } else {
         stacked(picture, width, body)
-    });
+    };
     lines.resize(height.saturating_sub(FOOT_LINES), Line::new());
     lines.extend(foot(picture, width));
     lines.truncate(height);
@@ -95,13 +93,6 @@ fn stacked(picture: &Picture<'_>, width: usize, height: usize) -> Vec<Line> {
     }
     lines.extend(below);
     lines
-}
-
-fn head(picture: &Picture<'_>, width: usize) -> Vec<Line> {
-    let shown = if picture.with_done { "all tasks" } else { "open tasks" };
-    let counted = picture.shown.tasks.len();
-    let title = fitted(&format!("{counted} {shown}"), width);
-    vec![vec![(title, Look::Strong)], Line::new()]
 }
 
 fn foot(picture: &Picture<'_>, width: usize) -> Vec<Line> {

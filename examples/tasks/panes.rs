@@ -33,8 +33,15 @@ pub(crate) fn tasks(picture: &Picture<'_>, width: usize, height: usize) -> Vec<L
         lines.push(vec![(shortened("  nothing to do; a adds a task", width), Look::Faint)]);
     }
     // A task taller than the pane is shown from its top.
-    let top = to.saturating_sub(height).min(from);
-    lines.into_iter().skip(top).take(height).collect()
+    let room = height.saturating_sub(1);
+    let top = to.saturating_sub(room).min(from);
+    let what = if picture.with_done { "tasks, open and done" } else { "open tasks" };
+    let title = title(&format!("{} {what}", picture.shown.tasks.len()), width);
+    [title].into_iter().chain(lines.into_iter().skip(top).take(room)).take(height).collect()
+}
+
+fn title(text: &str, width: usize) -> Line {
+    vec![(shortened(text, width), Look::Strong)]
 }
 
 fn one_task(picture: &Picture<'_>, task: &Task, selected: bool, width: usize) -> Line {
@@ -71,9 +78,9 @@ fn one_task(picture: &Picture<'_>, task: &Task, selected: bool, width: usize) ->
 
 /// The projects with how far they are, and the open tasks by priority.
 pub(crate) fn projects(picture: &Picture<'_>, width: usize) -> Vec<Line> {
-    let mut lines: Vec<Line> =
-        picture.shown.projects.iter().map(|project| one_project(picture, project, width)).collect();
-    lines.push(Line::new());
+    let mut lines = vec![title("projects: done, and the next date", width)];
+    lines.extend(picture.shown.projects.iter().map(|project| one_project(picture, project, width)));
+    lines.extend([Line::new(), title("open tasks by priority", width)]);
     lines.extend(picture.shown.priorities.iter().map(|each| one_priority(each, width)));
     lines
 }
@@ -83,7 +90,7 @@ fn one_project(picture: &Picture<'_>, project: &Project, width: usize) -> Line {
     let (done, tasks) = (project.done.max(0), project.tasks.max(0));
     let full = usize::try_from(done * BAR_WIDTH as i64 / tasks.max(1)).unwrap_or(0).min(BAR_WIDTH);
     let bar = "█".repeat(full) + &"░".repeat(BAR_WIDTH - full);
-    let next = project.next.as_ref().map_or_else(String::new, |next| format!("  next {next}"));
+    let next = project.next.as_ref().map_or_else(String::new, |next| format!("  {next}"));
     let text = format!("{} {bar} {done:>2} of {tasks:<2}{next}", fitted(&project.name, 8));
     vec![(shortened(text.trim_end(), width), look)]
 }

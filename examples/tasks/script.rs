@@ -5,7 +5,7 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::path::Path;
 
-use penstock::Database;
+use penstock::{Change, Database, Patch, RowView};
 use rusqlite::Connection;
 
 use super::edit;
@@ -104,11 +104,8 @@ pub(crate) fn run(
             }
         }
         for (name, patches) in views.changes() {
-            for line in patches
-                .iter()
-                .flat_map(|patch| patch.to_string().lines().map(str::to_owned).collect::<Vec<_>>())
-            {
-                writeln!(out, "   {name:<10}  {line}")?;
+            for change in patches.iter().flat_map(Patch::changes) {
+                writeln!(out, "   {name:<10}  {}", told(&change))?;
             }
         }
         if check {
@@ -122,6 +119,36 @@ pub(crate) fn run(
         writeln!(out, "\nchecked {checked} results: all equal")?;
     }
     Ok(())
+}
+
+/// A change in a line.
+fn told(change: &Change) -> String {
+    let (path, text) = match change {
+        Change::Insert { path, entry } => (path, format!("+ {}", entry.row())),
+        Change::Remove { path, row } => (path, format!("- {row}")),
+        Change::Update { path, old, row } | Change::Move { path, old, row } => {
+            (path, format!("~ {}: {}", name(row), difference(old, row)))
+        }
+    };
+    let steps = path.steps().iter();
+    let way: String =
+        steps.map(|step| format!("{} › {} ", name(&step.row), step.relationship)).collect();
+    way + &text
+}
+
+/// What people call a row.
+fn name(row: &RowView) -> String {
+    let mut called = ["title", "name", "priority"].iter().filter_map(|&column| row.get(column));
+    called.next().map_or_else(|| row.to_string(), |value| value.to_string())
+}
+
+fn difference(old: &RowView, new: &RowView) -> String {
+    let columns = new.table().columns().iter().map(|column| column.name.as_str());
+    let changed = columns.filter_map(|name| {
+        let (old, new) = (old.get(name)?, new.get(name)?);
+        (old != new).then(|| format!("{name} {old} → {new}"))
+    });
+    changed.collect::<Vec<_>>().join(", ")
 }
 
 /// Both panes as text.

@@ -51,8 +51,11 @@ pub(crate) fn dump(source: &mut SqliteSource) -> Vec<Rows> {
     (0..source.schema().tables().len() as u32).map(|id| rows(source, TableId(id))).collect()
 }
 
-/// All rows of a table, as the source reads them.
+/// All rows of a table, as the source reads them; none of one that is gone.
 pub(crate) fn rows(source: &mut SqliteSource, table: TableId) -> Rows {
+    if source.schema().table(table).name().starts_with('\0') {
+        return Rows::new();
+    }
     let order = source.schema().table(table).primary_key_spec().columns().to_vec();
     let spec = KeySpec::new(order.clone());
     let id = source.prepare(&ScanShape { table, equal: Vec::new(), order }).expect("a shape");

@@ -5,7 +5,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How many bytes of a blob are shown.
 const BLOB_BYTES_SHOWN: usize = 16;
-/// How many columns stand for a row that has no key to be told by.
+/// How many columns stand for a row at most: the key of a join may be most of it.
 const COLUMNS_NAMED: usize = 3;
 
 /// A value in a table's cell: texts without quotes, and all on one line.
@@ -58,14 +58,14 @@ pub(crate) fn row(row: &RowView) -> String {
     pairs.join(", ")
 }
 
-/// What a row is told by: the columns of its key that are shown, or its first columns.
+/// What a row is told by: the first columns of its key that are shown, or its first columns.
 pub(crate) fn identity(row: &RowView) -> String {
     let table = row.table();
     let key: Vec<usize> = match table.primary_key() {
-        [] => (0..table.columns().len().min(COLUMNS_NAMED)).collect(),
+        [] => (0..table.columns().len()).collect(),
         key => key.to_vec(),
     };
-    let pairs = key.iter().map(|&at| {
+    let pairs = key.iter().take(COLUMNS_NAMED).map(|&at| {
         let value = row.row().get(table.position(at));
         format!("{}: {}", table.columns()[at].name, literal(value))
     });

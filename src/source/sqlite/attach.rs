@@ -143,6 +143,8 @@ impl SqliteSource {
     }
 
     fn watch(&self, connection: &mut Connection, watched: &Arc<Watched>) -> rusqlite::Result<()> {
+        // The hooks of an earlier attachment would take what is done here for a stranger's.
+        connection.commit_hook(None::<fn() -> bool>)?;
         watched.capture.register(connection)?;
         triggers::install(connection, &self.tables)?;
         let (queue, committing) = (self.attached.clone(), Arc::clone(watched));
@@ -175,7 +177,7 @@ impl SqliteSource {
         for (key, old) in new {
             all.entry(key).or_insert(old);
         }
-        let kept = self.changes(&all).and_then(|batch| {
+        let kept = self.changes(&all, &touched()).and_then(|batch| {
             let mut kept = touched();
             for (table, key) in keys {
                 let now = self.reader().get(self.info(table)?, &key)?;

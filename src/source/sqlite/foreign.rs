@@ -6,6 +6,7 @@ use super::error::failure;
 use super::triggers;
 use super::{SqliteSource, State};
 
+const OPENING: &str = "opening the file";
 const BEGIN_READ: &str = "/* penstock */ BEGIN";
 const END_READ: &str = "/* penstock */ COMMIT";
 const DATA_VERSION: &str = "PRAGMA main.data_version";
@@ -29,8 +30,11 @@ pub(super) struct Standing {
 impl SqliteSource {
     /// Takes the file's present state as the one that is stood at.
     pub(super) fn stand_at_first(&mut self) -> Result<(), SourceError> {
-        self.run(BEGIN_READ, "beginning a read")?;
-        let read = self.stand_here().and_then(|()| self.read_schema());
+        self.run(BEGIN_READ, OPENING)?;
+        let stood = self
+            .stand_here()
+            .map_err(|error| SourceError { context: format!("{}: {OPENING}", self.file), ..error });
+        let read = stood.and_then(|()| self.read_schema());
         let read = read.and_then(|_| self.stand_at_log_end());
         let ended = self.run(END_READ, "ending a read");
         read.and(ended)

@@ -35,7 +35,8 @@ pub(super) fn remove(connection: &Connection) -> rusqlite::Result<()> {
     )?;
     let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     names.iter().try_for_each(|name| {
-        connection.execute_batch(&format!("DROP TRIGGER temp.{}", quoted(name)))
+        // One whose table another connection has dropped is listed, but not there.
+        connection.execute_batch(&format!("DROP TRIGGER IF EXISTS temp.{}", quoted(name)))
     })
 }
 
@@ -57,10 +58,11 @@ fn statements(number: usize, info: &TableInfo) -> [String; 4] {
         ),
         (
             format!("BEFORE UPDATE ON {table}"),
-            // What stands at the new key is looked for first: the capture takes it for absent.
+            // What stands at another key is looked for first: the capture takes it for absent.
             format!(
-                "SELECT CASE WHEN penstock_probing() OR {} THEN ({probe}) END,\
-                 penstock_capture({number},{OLD_ROW_NEW_KEY},{old},{new_key})",
+                "SELECT CASE WHEN {} THEN ({probe}) END,\
+                 CASE WHEN penstock_capture({number},{OLD_ROW_NEW_KEY},{old},{new_key}) \
+                 THEN ({probe}) END",
                 key_changes(info)
             ),
         ),
