@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::nested::{Level, nested};
 use super::oracle::Oracle;
 use super::query::query;
 use super::random::Random;
@@ -28,6 +29,7 @@ pub(crate) struct Case {
     pub(crate) load: Vec<String>,
     pub(crate) queries: Vec<Query>,
     pub(crate) steps: Vec<Step>,
+    pub(crate) nested: Vec<Level>,
 }
 
 /// The case of a seed.
@@ -50,7 +52,8 @@ pub(crate) fn case(seed: u64) -> Case {
             query
         })
         .collect();
-    Case { seed, mode, schema, load, queries, steps }
+    let nested = (0..usize::from(random.chance(30))).map(|_| nested(random, &schema)).collect();
+    Case { seed, mode, schema, load, queries, steps, nested }
 }
 
 /// A query that SQLite takes, and mostly one that has rows.
@@ -85,6 +88,9 @@ impl std::fmt::Display for Case {
             writeln!(f, "BEGIN;")?;
             write_actions(&step.actions, f)?;
             writeln!(f, "{};", if step.rolled_back { "ROLLBACK" } else { "COMMIT" })?;
+        }
+        for level in &self.nested {
+            writeln!(f, "-- live\n{};", level.sql())?;
         }
         for query in &self.queries {
             let statement = query.statement();
