@@ -1,6 +1,7 @@
 //! The database: the handle that applications hold.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use penstock_operators::delta::Batch;
 use penstock_operators::schema::Schema;
@@ -9,6 +10,7 @@ use penstock_operators::source::{Change, Source};
 use crate::engine::{Engine, evaluate, evaluate_row_set};
 use crate::error::Error;
 use crate::feed::Limits;
+use crate::following::Following;
 use crate::memory_usage::MemoryUsage;
 use crate::query::{Params, Query};
 use crate::row_input::RowInput;
@@ -126,13 +128,43 @@ impl Database {
         DatabaseBuilder::default()
     }
 
-    /// The schema.
-    pub fn schema(&self) -> &Schema {
-        &self.shared.schema
+    /// The schema, as it was when the source was last read for results, or followed.
+    pub fn schema(&self) -> Schema {
+        self.shared.schema()
+    }
+
+    /// Brings live results up to date with what others have written, and tells their subscribers,
+    /// as a commit does. Every operation that reads does this first; this is for when there is
+    /// nothing else to do. Returns whether the source tells of a change.
+    ///
+    /// Cost: where the source knows which rows have changed, that of a transaction of those; where
+    /// it does not, that of a first evaluation of everything that is live. Without a change, what
+    /// the source needs to see that.
+    ///
+    /// # Errors
+    /// A failing source; results are then as before, and the next operation tries again. What a
+    /// change of the schema ends ([`Error::SchemaChanged`]) has ended all the same.
+    pub fn sync(&self) -> Result<bool, Error> {
+        let _deliver = self.shared.deliver_after();
+        let mut source = self.shared.begin_read("Database::sync")?;
+        self.shared.follow(&mut *source)
+    }
+
+    /// Starts a thread that does [`sync`](Database::sync) now and then whenever so much time has
+    /// passed, until what is returned is dropped.
+    ///
+    /// Callbacks are called on that thread. It does not keep the database alive.
+    ///
+    /// # Errors
+    /// [`Error::Thread`].
+    pub fn follow(&self, interval: Duration) -> Result<Following, Error> {
+        Following::start(&self.shared, interval).map_err(Error::Thread)
     }
 
     /// Runs a transaction: all writes of the closure take effect together, and live results have
     /// moved on when this returns; or, if the closure or the commit fails, nothing has changed.
+    ///
+    /// It starts from what others have written: results are brought up to date with that first.
     ///
     /// Callbacks ([`Subscription::on_change`]) are called before this returns, unless another
     /// call is delivering to callbacks already, on another thread or further up on this one; that
@@ -152,12 +184,9 @@ impl Database {
         &self,
         write: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let value = {
-            let mut source = self.shared.lock_source("Database::transaction")?;
-            self.run(&mut **source, write)?.0
-        };
-        self.shared.deliveries.deliver();
-        Ok(value)
+        let _deliver = self.shared.deliver_after();
+        let mut source = self.shared.lock_source("Database::transaction")?;
+        Ok(self.run(&mut **source, write)?.0)
     }
 
     /// Runs a transaction up to its commit.
@@ -168,6 +197,7 @@ impl Database {
     ) -> Result<(T, Batch), Error> {
         source.begin()?;
         let mut in_flight = InFlight::new(&mut *source, &self.shared);
+        self.shared.follow(in_flight.source)?;
         // Rolls back if the closure or the checks at the end fail or panic.
         let value = in_flight.run(write)?;
         let batch = in_flight.source.finish()?;
@@ -183,13 +213,9 @@ impl Database {
     /// The first change that the data or the schema refuses; then nothing has changed. A row that
     /// does not fit is named by its key, or if it has none by its place in the list, from 1.
     pub fn apply(&self, changes: Vec<Change>) -> Result<Batch, Error> {
-        let batch = {
-            let mut source = self.shared.lock_source("Database::apply")?;
-            let ((), batch) = self.run(&mut **source, |tx| tx.write_all(changes))?;
-            batch
-        };
-        self.shared.deliveries.deliver();
-        Ok(batch)
+        let _deliver = self.shared.deliver_after();
+        let mut source = self.shared.lock_source("Database::apply")?;
+        Ok(self.run(&mut **source, |tx| tx.write_all(changes))?.1)
     }
 
     /// Inserts many rows into one table as one transaction and returns how many there were.
@@ -202,7 +228,8 @@ impl Database {
         table: &str,
         rows: impl IntoIterator<Item = RowInput>,
     ) -> Result<usize, Error> {
-        let (id, table) = find(self.schema(), table)?;
+        let schema = self.schema();
+        let (id, table) = find(&schema, table)?;
         let mut changes = Vec::new();
         for (at, input) in rows.into_iter().enumerate() {
             let row = input.to_row(table).map_err(|problem| {
@@ -227,7 +254,7 @@ impl Database {
     /// # Errors
     /// As [`check`](Database::check), and a parameter without a value.
     pub fn check_with(&self, query: &Query, params: &Params) -> Result<(), Error> {
-        query.compile(self.schema(), params)?;
+        query.compile(&self.schema(), params)?;
         Ok(())
     }
 
@@ -246,8 +273,7 @@ impl Database {
     /// # Errors
     /// As [`subscribe`](Database::subscribe), and a parameter without a value.
     pub fn subscribe_with(&self, query: Query, params: &Params) -> Result<Subscription, Error> {
-        let compiled = query.compile(self.schema(), params)?;
-        Subscription::new(Arc::clone(&self.shared), query, params.clone(), compiled)
+        Subscription::new(Arc::clone(&self.shared), query, params.clone())
     }
 
     /// Evaluates a query once.
@@ -263,10 +289,12 @@ impl Database {
     /// # Errors
     /// As [`subscribe_with`](Database::subscribe_with).
     pub fn query_with(&self, query: &Query, params: &Params) -> Result<Tree, Error> {
-        let compiled = query.compile(self.schema(), params)?;
-        let mut source = self.shared.lock_source("Database::query")?;
-        let nodes = evaluate(&mut **source, &compiled.plan)?;
-        Ok(Tree::new(self.schema().clone(), compiled.view, nodes))
+        let _deliver = self.shared.deliver_after();
+        let mut source = self.shared.read("Database::query")?;
+        let schema = source.schema().clone();
+        let compiled = query.compile(&schema, params)?;
+        let nodes = evaluate(&mut *source, &compiled.plan)?;
+        Ok(Tree::new(schema, compiled.view, nodes))
     }
 
     /// The base rows that make up a query's result, evaluated once; see
@@ -275,10 +303,12 @@ impl Database {
     /// # Errors
     /// As [`subscribe_with`](Database::subscribe_with).
     pub fn query_row_set(&self, query: &Query, params: &Params) -> Result<Vec<RowView>, Error> {
-        let compiled = query.compile(self.schema(), params)?;
-        let mut source = self.shared.lock_source("Database::query_row_set")?;
-        let rows = evaluate_row_set(&mut **source, &compiled.plan)?;
-        let view = |((table, _), row)| RowView::new(self.schema().clone(), table, row);
+        let _deliver = self.shared.deliver_after();
+        let mut source = self.shared.read("Database::query_row_set")?;
+        let schema = source.schema().clone();
+        let compiled = query.compile(&schema, params)?;
+        let rows = evaluate_row_set(&mut *source, &compiled.plan)?;
+        let view = |((table, _), row)| RowView::new(schema.clone(), table, row);
         Ok(rows.puts.into_iter().map(view).collect())
     }
 
@@ -287,11 +317,13 @@ impl Database {
     /// # Errors
     /// An unknown table or column, or an incomplete key.
     pub fn get(&self, table: &str, key: impl Into<RowInput>) -> Result<Option<RowView>, Error> {
-        let mut source = self.shared.lock_source("Database::get")?;
-        Transaction::new(&mut **source).get(table, key)
+        let _deliver = self.shared.deliver_after();
+        let mut source = self.shared.read("Database::get")?;
+        Transaction::new(&mut *source).get(table, key)
     }
 
-    /// How many transactions have changed something.
+    /// How many transactions have changed something; what others wrote counts once whenever
+    /// results are brought up to date with it.
     ///
     /// # Errors
     /// [`Error::Broken`].
@@ -321,8 +353,9 @@ impl Database {
     /// # Errors
     /// [`Error::Diverged`] on a difference.
     pub fn verify(&self) -> Result<(), Error> {
-        let (mut source, engine) = self.shared.lock("Database::verify")?;
+        let _deliver = self.shared.deliver_after();
+        let (mut source, engine) = self.shared.read_results("Database::verify")?;
         let version = engine.version();
-        engine.verify(&mut **source, version)
+        engine.verify(&mut *source, version)
     }
 }

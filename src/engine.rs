@@ -12,13 +12,14 @@ use penstock_operators::plan::{Binding, Plan};
 use penstock_operators::row::Row;
 use penstock_operators::row_set::{RowIdentity, RowSetPatch};
 use penstock_operators::schema::Schema;
-use penstock_operators::source::Source;
+use penstock_operators::source::{Foreign, Source};
 use penstock_operators::view::Node;
 
 use crate::error::Error;
-use crate::feed::{Committed, Feed, Limits};
+use crate::feed::{Committed, Ended, Feed, Limits};
 use crate::memory_usage::Sizes;
 use crate::notice::Notice;
+use crate::schema_change::breaking;
 
 /// Subscribed results by root, with a fixed hasher.
 type Feeds = HashMap<RootId, Subscribed, ahash::RandomState>;
@@ -27,6 +28,8 @@ type Feeds = HashMap<RootId, Subscribed, ahash::RandomState>;
 struct Subscribed {
     feed: Arc<Feed>,
     plan: Plan,
+    /// The widest that a subscriber has.
+    schema: Schema,
     table: String,
     subscribers: usize,
     snapshot: Option<Arc<[Node]>>,
@@ -135,8 +138,18 @@ impl Engine {
         Ok((new, feed, Arc::new(Committed::new(self.version, tree, rows))))
     }
 
-    /// Takes one subscriber away.
-    pub(crate) fn unsubscribe(&mut self, source: &mut dyn Source, root: RootId, keeps_rows: bool) {
+    /// Takes one subscriber of a result away, unless the result has ended, and its number perhaps
+    /// been given to another.
+    pub(crate) fn unsubscribe(
+        &mut self,
+        source: &mut dyn Source,
+        root: RootId,
+        feed: &Arc<Feed>,
+        keeps_rows: bool,
+    ) {
+        if self.feeds.get(&root).is_none_or(|entry| !Arc::ptr_eq(&entry.feed, feed)) {
+            return;
+        }
         if keeps_rows {
             self.graph.drop_row_set(root);
         }
@@ -151,11 +164,13 @@ impl Engine {
         let entry = self.feeds.entry(root).or_insert_with(|| Subscribed {
             feed: Arc::new(Feed::new()),
             plan: plan.clone(),
+            schema: schema.clone(),
             table,
             subscribers: 0,
             snapshot: None,
         });
         entry.subscribers += 1;
+        entry.schema = schema.clone();
         Arc::clone(&entry.feed)
     }
 
@@ -197,7 +212,63 @@ impl Engine {
             self.changing = false;
             return Err(error);
         }
-        let patches = self.graph.commit(source.schema());
+        Ok(self.publish(source.schema(), version))
+    }
+
+    /// Takes what others have changed to the results; reads see the state after it. On an error
+    /// nothing has changed.
+    pub(crate) fn follow(
+        &mut self,
+        source: &mut dyn Source,
+        foreign: &Foreign,
+    ) -> Result<Vec<Notice>, Error> {
+        let version = self.version + 1;
+        self.changing = true;
+        let moved = match foreign {
+            Foreign::Batch(batch) => self.graph.advance(source, batch),
+            _ => self.graph.reread(source),
+        };
+        let followed = moved.map_err(Error::from).and_then(|()| {
+            let verified = if self.verify { self.verify(source, version) } else { Ok(()) };
+            verified.inspect_err(|_| self.graph.undo())
+        });
+        match followed {
+            Ok(()) => Ok(self.publish(source.schema(), version)),
+            Err(error) => {
+                self.changing = false;
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends the results that cannot go on under the schema that the source has now.
+    pub(crate) fn end_broken(&mut self, source: &mut dyn Source) -> Vec<Notice> {
+        let mut broken: Vec<_> = self
+            .feeds
+            .iter()
+            .filter_map(|(root, entry)| {
+                Some((*root, breaking(&entry.schema, source.schema(), &entry.plan)?))
+            })
+            .collect();
+        broken.sort_by_key(|(root, _)| *root);
+        let mut notices = Vec::new();
+        for (root, why) in broken {
+            let nodes = self.snapshot(root);
+            let report = self.graph.explain(root);
+            let Some(entry) = self.feeds.remove(&root) else { continue };
+            self.changing = true;
+            for _ in 0..entry.subscribers {
+                self.graph.unsubscribe(source, root);
+            }
+            self.changing = false;
+            notices.push(entry.feed.end(Ended { why, nodes, report }, self.version));
+        }
+        notices
+    }
+
+    /// Makes what the graph has gone through permanent, and known to subscribers.
+    fn publish(&mut self, schema: &Schema, version: u64) -> Vec<Notice> {
+        let patches = self.graph.commit(schema);
         self.changing = false;
         self.version = version;
         let mut notices = Vec::new();
@@ -207,7 +278,7 @@ impl Engine {
             let committed = Arc::new(Committed::new(version, patch.tree, patch.rows));
             notices.extend(entry.feed.append(&committed, self.limits));
         }
-        Ok(notices)
+        notices
     }
 
     /// The part of a commit that can fail; then the graph is as before.

@@ -82,6 +82,23 @@ pub enum Error {
         /// The commit with which they differ; by `verify_every_commit` it has been undone.
         version: u64,
     },
+    /// A change of the schema that the query of a subscription cannot follow has ended it; its last
+    /// result can still be read.
+    #[error(
+        "this subscription has ended, because table \"{table}\" has changed: {change}; subscribe anew with a query for the table as it is now"
+    )]
+    SchemaChanged {
+        /// The table's name.
+        table: String,
+        /// What became of it.
+        change: String,
+    },
+    /// A statement in SQL for a source that takes none.
+    #[error("this database's source takes no SQL statements; open it with Database::open")]
+    NoSql,
+    /// The system refused a thread to follow what others write.
+    #[error("no thread to follow other writers: {0}")]
+    Thread(std::io::Error),
     /// A panic in the library left the database in an unknown state.
     #[error("an earlier panic left this database in an unknown state; open it again")]
     Broken,

@@ -13,12 +13,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
 use std::time::Duration;
 
+use penstock_operators::explain::LevelReport;
 use penstock_operators::row_set::RowSetPatch;
-use penstock_operators::view::ListPatch;
+use penstock_operators::view::{ListPatch, Node};
 use smallvec::SmallVec;
 
+use crate::error::Error;
 use crate::memory_usage::Sizes;
 use crate::notice::{Listener, Notice};
+use crate::schema_change::Breaking;
 
 /// How many appends pass between two looks for subscribers that are too far behind.
 const CHECK_EVERY: u64 = 64;
@@ -117,6 +120,15 @@ pub(crate) struct Feed {
     positions: Mutex<Positions>,
     waiting: Mutex<Waiting>,
     changed: Condvar,
+    /// Set under the engine's lock.
+    ended: OnceLock<Ended>,
+}
+
+/// What is left of a result that does not go on.
+pub(crate) struct Ended {
+    pub(crate) why: Breaking,
+    pub(crate) nodes: Arc<[Node]>,
+    pub(crate) report: LevelReport,
 }
 
 #[derive(Default)]
@@ -186,7 +198,29 @@ impl Feed {
             positions: Mutex::default(),
             waiting: Mutex::default(),
             changed: Condvar::new(),
+            ended: OnceLock::new(),
         }
+    }
+
+    /// Ends the feed: nothing is appended from now on, and nobody waits. Returns the notice for
+    /// tasks.
+    pub(crate) fn end(&self, ended: Ended, version: u64) -> Notice {
+        let _ = self.ended.set(ended);
+        let mut waiting = lock(&self.waiting);
+        self.changed.notify_all();
+        Notice::of_end(version, std::mem::take(&mut waiting.wakers).into_values().collect())
+    }
+
+    /// What is left, if the result does not go on.
+    pub(crate) fn ended(&self) -> Option<&Ended> {
+        self.ended.get()
+    }
+
+    /// An error if the result does not go on.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let Some(Ended { why, .. }) = self.ended() else { return Ok(()) };
+        let Breaking { table, change } = why.clone();
+        Err(Error::SchemaChanged { table, change })
     }
 
     /// A position at the end.
@@ -285,13 +319,15 @@ impl Feed {
         *lock(&position.seen) = Seen::Lost;
     }
 
-    /// Waits until a position is behind, or the time is over. Returns whether it is behind.
+    /// Waits until a position is behind, the feed ends, or the time is over. Returns whether it is behind.
     pub(crate) fn wait(&self, position: &Position, keeps_rows: bool, timeout: Duration) -> bool {
         let mut waiting = lock(&self.waiting);
         waiting.threads += 1;
         let (mut waiting, _) = self
             .changed
-            .wait_timeout_while(waiting, timeout, |_| !self.is_behind(position, keeps_rows))
+            .wait_timeout_while(waiting, timeout, |_| {
+                !self.is_behind(position, keeps_rows) && self.ended().is_none()
+            })
             .unwrap_or_else(PoisonError::into_inner);
         waiting.threads -= 1;
         drop(waiting);

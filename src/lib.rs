@@ -52,12 +52,14 @@ mod engine;
 mod error;
 mod explain;
 mod feed;
+mod following;
 pub mod json;
 mod memory_usage;
 mod notice;
 mod patch;
 pub mod query;
 mod row_input;
+mod schema_change;
 mod shared;
 pub mod source;
 #[cfg(feature = "stream")]
@@ -75,6 +77,7 @@ pub use penstock_operators::value::{ColumnType, Value, ValueRef};
 pub use database::{Database, DatabaseBuilder, MAX_PENDING_BYTES, MAX_PENDING_PATCHES};
 pub use error::Error;
 pub use explain::Explain;
+pub use following::Following;
 pub use memory_usage::MemoryUsage;
 pub use patch::{Change, Changes, Patch, Path, RowChanges, Step};
 pub use query::{

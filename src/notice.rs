@@ -67,6 +67,12 @@ impl Notice {
         Notice { committed, listeners: listeners.map(with_rows).collect(), wakers }
     }
 
+    /// That a result has ended: only tasks are woken, to see it.
+    pub(crate) fn of_end(version: u64, wakers: Vec<Waker>) -> Notice {
+        let committed = Arc::new(Committed::new(version, Arc::default(), None));
+        Notice { committed, listeners: Vec::new(), wakers }
+    }
+
     /// Tells everybody; returns the first panic.
     fn tell(self) -> Option<Panic> {
         let mut first = None;

@@ -1,15 +1,19 @@
 //! What all handles of a database share: its locks, and the notices to its callbacks.
 
+use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use penstock_operators::delta::Batch;
 use penstock_operators::graph::RootId;
 use penstock_operators::schema::Schema;
-use penstock_operators::source::Source;
+use penstock_operators::source::{Foreign, Source};
 
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::feed::Feed;
 use crate::notice::Deliveries;
 use crate::transaction::Transaction;
 
@@ -23,15 +27,16 @@ pub(crate) struct Shared {
     engine: Mutex<Engine>,
     /// The thread that runs a transaction's closure, or zero.
     in_transaction: AtomicU64,
-    pub(crate) schema: Schema,
+    /// As it was when the source was last followed.
+    schema: Mutex<Schema>,
     pub(crate) deliveries: Deliveries,
     /// Results whose subscriptions were dropped inside a transaction, and whether each kept rows.
-    dropped: Mutex<Vec<(RootId, bool)>>,
+    dropped: Mutex<Vec<(RootId, Arc<Feed>, bool)>>,
     has_dropped: AtomicBool,
 }
 
 type SourceGuard<'s> = MutexGuard<'s, Box<dyn Source>>;
-type EngineGuard<'s> = MutexGuard<'s, Engine>;
+pub(crate) type EngineGuard<'s> = MutexGuard<'s, Engine>;
 
 impl Shared {
     pub(crate) fn new(source: Box<dyn Source>, engine: Engine) -> Shared {
@@ -40,16 +45,26 @@ impl Shared {
             source: Mutex::new(source),
             engine: Mutex::new(engine),
             in_transaction: AtomicU64::new(0),
-            schema,
+            schema: Mutex::new(schema),
             deliveries: Deliveries::default(),
             dropped: Mutex::default(),
             has_dropped: AtomicBool::new(false),
         }
     }
 
+    /// The schema, as it was when the source was last followed.
+    pub(crate) fn schema(&self) -> Schema {
+        self.schema.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether this thread is inside a transaction's closure.
+    pub(crate) fn in_transaction(&self) -> bool {
+        self.in_transaction.load(Ordering::Acquire) == thread_number()
+    }
+
     /// The source, for one operation.
     pub(crate) fn lock_source(&self, operation: &'static str) -> Result<SourceGuard<'_>, Error> {
-        if self.in_transaction.load(Ordering::Acquire) == thread_number() {
+        if self.in_transaction() {
             return Err(Error::Reentrant { operation });
         }
         // A panic while it was held has been rolled back by `InFlight`, or broke the engine.
@@ -70,7 +85,7 @@ impl Shared {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Source and engine, for what fills or releases results.
+    /// Source and engine, for what reads no rows.
     pub(crate) fn lock(
         &self,
         operation: &'static str,
@@ -79,6 +94,61 @@ impl Shared {
         let mut engine = self.lock_engine()?;
         self.release_dropped(&mut **source, &mut engine);
         Ok((source, engine))
+    }
+
+    /// The source at one state of the data, with the results brought to it. The caller delivers
+    /// the notices once it has released the source.
+    pub(crate) fn read(&self, operation: &'static str) -> Result<Reading<'_>, Error> {
+        let mut reading = self.begin_read(operation)?;
+        self.follow(&mut *reading)?;
+        Ok(reading)
+    }
+
+    /// The source at one state of the data, which may not be that of the results.
+    pub(crate) fn begin_read(&self, operation: &'static str) -> Result<Reading<'_>, Error> {
+        let mut source = self.lock_source(operation)?;
+        source.begin_read()?;
+        Ok(Reading(source))
+    }
+
+    /// As [`Shared::read`], with the engine: for what fills results.
+    pub(crate) fn read_results(
+        &self,
+        operation: &'static str,
+    ) -> Result<(Reading<'_>, EngineGuard<'_>), Error> {
+        let mut source = self.read(operation)?;
+        let mut engine = self.lock_engine()?;
+        self.release_dropped(&mut *source, &mut engine);
+        Ok((source, engine))
+    }
+
+    /// Takes what others have changed to the results and queues the notices. The source is in a
+    /// read, or at the start of a transaction. Returns whether the source tells of a change.
+    ///
+    /// A change of the schema ends the subscriptions that cannot go on before the others are
+    /// brought up to date, so that what is gone is not read.
+    pub(crate) fn follow(&self, source: &mut dyn Source) -> Result<bool, Error> {
+        let foreign = source.foreign()?;
+        match &foreign {
+            Foreign::Nothing => return Ok(false),
+            Foreign::Batch(batch) if batch.is_empty() => return Ok(false),
+            Foreign::Batch(_) | Foreign::Unknown | Foreign::Schema => {}
+        }
+        let mut engine = self.lock_engine().inspect_err(|_| source.unfollowed())?;
+        self.release_dropped(source, &mut engine);
+        if !matches!(foreign, Foreign::Batch(_)) && self.schema() != *source.schema() {
+            self.deliveries.queue(engine.end_broken(source));
+            let mut schema = self.schema.lock().unwrap_or_else(PoisonError::into_inner);
+            *schema = source.schema().clone();
+        }
+        let notices = engine.follow(source, &foreign).inspect_err(|_| source.unfollowed())?;
+        self.deliveries.queue(notices);
+        Ok(true)
+    }
+
+    /// Delivers notices when it is dropped. To be made before the locks are taken.
+    pub(crate) fn deliver_after(&self) -> DeliverAfter<'_> {
+        DeliverAfter(&self.deliveries)
     }
 
     /// Takes a finished transaction of the source to the results, makes it permanent and queues
@@ -93,23 +163,60 @@ impl Shared {
     fn release_dropped(&self, source: &mut dyn Source, engine: &mut Engine) {
         if self.has_dropped.swap(false, Ordering::AcqRel) {
             let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-            for (root, keeps_rows) in dropped.drain(..) {
-                engine.unsubscribe(source, root, keeps_rows);
+            for (root, feed, keeps_rows) in dropped.drain(..) {
+                engine.unsubscribe(source, root, &feed, keeps_rows);
             }
         }
     }
 
     /// Releases the result of a dropped subscription: now, or if somebody is writing, before the
     /// next operation that needs both locks.
-    pub(crate) fn release(&self, root: RootId, keeps_rows: bool) {
+    pub(crate) fn release(&self, root: RootId, feed: &Arc<Feed>, keeps_rows: bool) {
         if let Ok(mut source) = self.source.try_lock()
             && let Ok(mut engine) = self.lock_engine()
         {
-            return engine.unsubscribe(&mut **source, root, keeps_rows);
+            return engine.unsubscribe(&mut **source, root, feed, keeps_rows);
         }
         let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
-        dropped.push((root, keeps_rows));
+        dropped.push((root, Arc::clone(feed), keeps_rows));
         self.has_dropped.store(true, Ordering::Release);
+    }
+}
+
+/// The source within a read, which ends when this is dropped.
+pub(crate) struct Reading<'s>(SourceGuard<'s>);
+
+impl Deref for Reading<'_> {
+    type Target = dyn Source;
+
+    fn deref(&self) -> &(dyn Source + 'static) {
+        &**self.0
+    }
+}
+
+impl DerefMut for Reading<'_> {
+    fn deref_mut(&mut self) -> &mut (dyn Source + 'static) {
+        &mut **self.0
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        self.0.end_read();
+    }
+}
+
+/// See [`Shared::deliver_after`].
+pub(crate) struct DeliverAfter<'s>(&'s Deliveries);
+
+impl Drop for DeliverAfter<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // What was followed before the panic stays; a second panic must not leave this one.
+            let _ = catch_unwind(AssertUnwindSafe(|| self.0.deliver()));
+        } else {
+            self.0.deliver();
+        }
     }
 }
 

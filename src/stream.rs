@@ -11,15 +11,21 @@ use crate::subscription::Subscription;
 impl Stream for Subscription {
     type Item = Patch;
 
-    /// Never ends: a live result goes on until it is dropped.
+    /// Ends only where the subscription does: with [`Error::SchemaChanged`](crate::Error).
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Patch>> {
+        let ended = self.has_ended();
         if let Some(patch) = self.next_change() {
             return Poll::Ready(Some(patch));
         }
+        if ended {
+            return Poll::Ready(None);
+        }
         self.wake(context.waker());
         // A commit between the look and the registration would otherwise go unnoticed.
+        let ended = self.has_ended();
         match self.next_change() {
             Some(patch) => Poll::Ready(Some(patch)),
+            None if ended => Poll::Ready(None),
             None => Poll::Pending,
         }
     }

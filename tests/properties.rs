@@ -14,6 +14,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, FileFailurePersistence, TestError, TestRunner};
 use support::case::{Case, Step};
 use support::harness::{Options, run};
+use support::store::Telling;
 
 /// How many cases there are in all, unless `PROPTEST_CASES` is set.
 const CASES: u32 = 10_000;
@@ -43,6 +44,10 @@ fn cases(profile: u8, queries: usize) -> impl Strategy<Value = Case> {
         queries,
         steps,
     })
+}
+
+fn any_profile(queries: usize) -> impl Strategy<Value = Case> {
+    (0..5u8).prop_flat_map(move |profile| cases(profile, queries))
 }
 
 /// Runs a share of the cases, in hundredths of all.
@@ -98,16 +103,32 @@ fn shared_results_are_maintained() {
 #[test]
 fn failing_sources_change_nothing() {
     let options = Options { faults: true, ..Options::default() };
-    let strategy = (0..5u8).prop_flat_map(|profile| cases(profile, 2));
-    check("tests/proptest-regressions/faults.txt", 8, strategy, |case| {
+    check("tests/proptest-regressions/faults.txt", 8, any_profile(2), |case| {
         run(case, options).map(drop)
     });
 }
 
 #[test]
+fn what_others_write_is_maintained() {
+    check("tests/proptest-regressions/others.txt", 12, any_profile(3), |case| {
+        let told = |telling| Options { others: Some(telling), ..Options::default() };
+        run(case, told(Telling::Rows))?;
+        run(case, told(Telling::Nothing)).map(drop)
+    });
+}
+
+#[test]
+fn failing_to_follow_others_changes_nothing() {
+    check("tests/proptest-regressions/others_faults.txt", 6, any_profile(2), |case| {
+        let told = |telling| Options { faults: true, others: Some(telling), ..Options::default() };
+        run(case, told(Telling::Rows))?;
+        run(case, told(Telling::Nothing)).map(drop)
+    });
+}
+
+#[test]
 fn the_same_case_gives_the_same_patches() {
-    let strategy = (0..5u8).prop_flat_map(|profile| cases(profile, 3));
-    check("tests/proptest-regressions/deterministic.txt", 4, strategy, |case| {
+    check("tests/proptest-regressions/deterministic.txt", 4, any_profile(3), |case| {
         let (first, second) = (run(case, Options::default())?, run(case, Options::default())?);
         if first == second { Ok(()) } else { Err(format!("{first}\nand then\n{second}")) }
     });

@@ -146,8 +146,9 @@ pub(crate) fn open(directory: &Path) -> Result<Database, Box<dyn Error>> {
         let path = directory.join(format!("{name}.jsonl"));
         let text = std::fs::read_to_string(&path)
             .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        let id = db.schema().table_id(name).ok_or("a table that the schema does not have")?;
-        let table = db.schema().table(id);
+        let schema = db.schema();
+        let id = schema.table_id(name).ok_or("a table that the schema does not have")?;
+        let table = schema.table(id);
         let rows: Vec<RowInput> = text
             .lines()
             .map(|line| {

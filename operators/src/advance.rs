@@ -58,6 +58,17 @@ impl Graph {
                 self.enqueue(&mut queue, level);
             }
         }
+        self.process_all(source, Some(batch), queue)
+    }
+
+    /// Processes the levels that wait, and those that come to wait thereby. Without a batch nothing
+    /// is known of what changed.
+    pub(crate) fn process_all(
+        &mut self,
+        source: &dyn Source,
+        batch: Option<&Batch>,
+        mut queue: Queue,
+    ) -> Result<(), SourceError> {
         while let Some(Reverse((_, id))) = queue.pop() {
             self.reached.push(id);
             let mut level = self.take_level(id);
@@ -97,7 +108,7 @@ impl Graph {
         self.abandon(&reached);
     }
 
-    fn enqueue(&mut self, queue: &mut Queue, id: LevelId) {
+    pub(crate) fn enqueue(&mut self, queue: &mut Queue, id: LevelId) {
         let level = self.level_mut(id);
         if !std::mem::replace(&mut level.batch.queued, true) {
             queue.push(Reverse((level.height, id)));
@@ -107,23 +118,27 @@ impl Graph {
     fn process(
         &mut self,
         source: &dyn Source,
-        batch: &Batch,
+        batch: Option<&Batch>,
         id: LevelId,
         level: &mut Level,
     ) -> Result<(), SourceError> {
-        if let LevelInput::Scan(_) = level.input {
-            for delta in batch.table(level.table) {
-                self.route_delta(source, level, delta)?;
-            }
-            for slot in 0..level.inner_edges {
-                let child = level.edges[slot].child;
-                if !self.level(child).batch.touched.is_empty() {
-                    self.gate_changes(source, id, level, slot as Slot)?;
+        match (&level.input, batch) {
+            (LevelInput::Scan(_), Some(batch)) => {
+                for delta in batch.table(level.table) {
+                    self.route_delta(source, level, delta)?;
+                }
+                for slot in 0..level.inner_edges {
+                    let child = level.edges[slot].child;
+                    if !self.level(child).batch.touched.is_empty() {
+                        self.gate_changes(source, id, level, slot as Slot)?;
+                    }
                 }
             }
-        } else {
-            for partition in level.batch.dirty.clone() {
-                self.junction_changes(source, id, level, partition)?;
+            (LevelInput::Scan(_), None) => self.reread_level(source, level)?,
+            (LevelInput::Junction, _) => {
+                for partition in level.batch.dirty.clone() {
+                    self.junction_changes(source, id, level, partition)?;
+                }
             }
         }
         for at in 0..level.batch.dirty.len() {

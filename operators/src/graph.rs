@@ -6,7 +6,7 @@
 //!
 //! Who does what: this file keeps subscribers; `intern` makes and drops levels; `fill` and `drive`
 //! read windows from the source; `join` links rows to partitions; `exists` decides gates; `advance`
-//! takes a transaction through the levels; `patch` and `row_set` say what a subscriber sees of it.
+//! takes a transaction through the levels, `reread` reads them anew; `patch` and `row_set` say what a subscriber sees of it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -228,6 +228,12 @@ impl Graph {
 
     fn children(&self, id: LevelId) -> Vec<LevelId> {
         self.level(id).edges.iter().map(|edge| edge.child).collect()
+    }
+
+    /// All levels, by id.
+    pub(crate) fn live_levels(&self) -> Vec<LevelId> {
+        let slots = (0u32..).zip(&self.levels);
+        slots.filter(|(_, level)| level.is_some()).map(|(id, _)| LevelId(id)).collect()
     }
 
     /// How many levels and partitions are live.

@@ -91,6 +91,7 @@ mod patch;
 pub mod plan;
 pub mod predicate;
 pub mod relation;
+mod reread;
 mod route;
 pub mod row;
 pub mod row_set;

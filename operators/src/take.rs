@@ -166,6 +166,42 @@ impl Window {
         true
     }
 
+    /// Puts the first rows, in order, in the place of all that the window holds, and logs what
+    /// differs; `exhausted` as for [`Window::hydrated`]. Returns whether anything did.
+    pub(crate) fn replace(&mut self, rows: Vec<(Key, Row)>, exhausted: bool) -> bool {
+        let edge = match (exhausted, rows.last()) {
+            (false, Some((last, _))) => Edge::At(last.clone()),
+            _ => Edge::Open,
+        };
+        let mut gone: Vec<Key> = Vec::new();
+        let mut come: Vec<(Key, Row)> = Vec::new();
+        let mut rows = rows.into_iter().peekable();
+        for (key, row) in self.rows.iter() {
+            while let Some(before) = rows.next_if(|(other, _)| other < key) {
+                come.push(before);
+            }
+            match rows.next_if(|(other, _)| other == key) {
+                Some((_, same)) if same == *row => {}
+                Some(changed) => come.push(changed),
+                None => gone.push(key.clone()),
+            }
+        }
+        come.extend(rows);
+        if gone.is_empty() && come.is_empty() && edge == self.edge {
+            return false;
+        }
+        self.save();
+        for key in gone {
+            let old = self.rows.remove(&key);
+            self.log.push(RowChange { key, old, new: None });
+        }
+        for (key, row) in come {
+            self.insert(key, row);
+        }
+        self.edge = edge;
+        true
+    }
+
     /// A window of its first rows, in order; `exhausted` says that there are no rows beyond them.
     pub(crate) fn hydrated(extent: &Extent, rows: Vec<(Key, Row)>, exhausted: bool) -> Window {
         let rows = OrderedRows::from_ordered(rows);

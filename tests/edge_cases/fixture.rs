@@ -140,8 +140,9 @@ impl Fixture {
         let schema = Schema::new(fixture).expect("the tables of a test are sound");
         let db = Database::builder().verify_every_commit(true).in_memory(schema);
         let db = db.expect("a database in memory");
+        let schema = db.schema();
         for (name, rows) in rows {
-            let table = table(db.schema(), &name);
+            let table = table(&schema, &name);
             let rows = rows.iter().map(|texts| row(table, &all_columns(table), texts));
             db.load(&name, rows).expect("the rows of a test fit its tables");
         }

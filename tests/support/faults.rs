@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use penstock::operators::delta::Batch;
 use penstock::operators::source::{
-    ApplyError, At, Change, Cursor, ScanId, ScanShape, Source, SourceError, Visitor,
+    ApplyError, At, Change, Cursor, Foreign, ScanId, ScanShape, Source, SourceError, Visitor,
 };
 use penstock::{MemorySource, Row, Schema, TableId};
 
@@ -36,13 +36,13 @@ impl Faults {
     }
 }
 
-/// A source in memory with faults.
-pub(crate) struct Faulty {
-    pub(crate) inner: MemorySource,
+/// A source with faults.
+pub(crate) struct Faulty<S = MemorySource> {
+    pub(crate) inner: S,
     pub(crate) faults: Arc<Faults>,
 }
 
-impl Source for Faulty {
+impl<S: Source> Source for Faulty<S> {
     fn schema(&self) -> &Schema {
         self.inner.schema()
     }
@@ -98,6 +98,28 @@ impl Source for Faulty {
 
     fn rollback(&mut self) {
         self.inner.rollback();
+    }
+
+    fn begin_read(&mut self) -> Result<(), SourceError> {
+        self.faults.point("the start of a read")?;
+        self.inner.begin_read()
+    }
+
+    fn end_read(&mut self) {
+        self.inner.end_read();
+    }
+
+    fn foreign(&mut self) -> Result<Foreign, SourceError> {
+        self.faults.point("what others have changed")?;
+        self.inner.foreign()
+    }
+
+    fn unfollowed(&mut self) {
+        self.inner.unfollowed();
+    }
+
+    fn storage(&mut self) -> Option<&mut dyn std::any::Any> {
+        self.inner.storage()
     }
 
     fn memory(&self) -> Vec<(String, usize)> {

@@ -3,7 +3,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use penstock::{Database, Error, MemorySource, Params, Patch, Query, RowView, Subscription, Tree};
+use penstock::{
+    Database, Error, MemorySource, Params, Patch, Query, RowView, Source, Subscription, Tree,
+};
 
 use super::ast::ast;
 use super::case::Case;
@@ -14,6 +16,7 @@ use super::model::{Model, TableModel, Write};
 use super::query::{Named, Start, TestQuery};
 use super::row_set::Rows;
 use super::script::{Action, Ending, Script};
+use super::store::{Side, Store, Telling};
 use super::values::identical_rows;
 
 /// How a case is run.
@@ -23,6 +26,9 @@ pub(crate) struct Options {
     pub(crate) faults: bool,
     /// Compare with an evaluator that has a mistake.
     pub(crate) broken_oracle: bool,
+    /// Let every other transaction be another database's over the same rows, of which this one is
+    /// told so much.
+    pub(crate) others: Option<Telling>,
 }
 
 /// At how many operations of one action the source fails at most.
@@ -42,6 +48,9 @@ struct Live {
 
 struct Harness {
     db: Database,
+    /// Another database over the same rows.
+    other: Option<Database>,
+    transactions: usize,
     tables: Rc<Vec<TableModel>>,
     model: Model,
     live: Vec<Live>,
@@ -55,20 +64,29 @@ struct Harness {
 pub(crate) fn run(case: &Case, options: Options) -> Result<String, String> {
     let Script { start, actions } = Script::new(case);
     let schema = start.schema()?;
-    let source = MemorySource::new(schema);
     let faults = options.faults.then(Arc::<Faults>::default);
-    let db = match &faults {
-        None => Database::builder().with_source(source),
-        Some(faults) => {
-            Database::builder().with_source(Faulty { inner: source, faults: Arc::clone(faults) })
+    let (db, other) = match options.others {
+        None => (open(MemorySource::new(schema), faults.as_ref())?, None),
+        Some(telling) => {
+            let store = Store::new(schema);
+            let other = open(Side::new(&store, Telling::Rows), None)?;
+            (open(Side::new(&store, telling), faults.as_ref())?, Some(other))
         }
     };
-    let db = db.map_err(|error| error.to_string())?;
     let empty = db.memory_usage().map_err(|error| error.to_string())?;
     start.load(&db)?;
     let tables = Rc::clone(&start.tables);
-    let mut harness =
-        Harness { db, tables, model: start, live: Vec::new(), faults, options, log: String::new() };
+    let mut harness = Harness {
+        db,
+        other,
+        transactions: 0,
+        tables,
+        model: start,
+        live: Vec::new(),
+        faults,
+        options,
+        log: String::new(),
+    };
     for (number, action) in actions.iter().enumerate() {
         harness
             .act(action)
@@ -85,6 +103,14 @@ pub(crate) fn run(case: &Case, options: Options) -> Result<String, String> {
         return Err(format!("after the last unsubscribe there is left: {left:?}, was {empty:?}"));
     }
     Ok(harness.log)
+}
+
+fn open(source: impl Source + 'static, faults: Option<&Arc<Faults>>) -> Result<Database, String> {
+    let db = match faults.cloned() {
+        None => Database::builder().with_source(source),
+        Some(faults) => Database::builder().with_source(Faulty { inner: source, faults }),
+    };
+    db.map_err(|error| error.to_string())
 }
 
 impl Harness {
@@ -182,8 +208,10 @@ impl Harness {
     fn transaction(&mut self, writes: &[(Write, bool)], ending: Ending) -> Result<(), String> {
         let tables = Rc::clone(&self.tables);
         let mut wrong = None;
-        let outcome = self.attempt(|harness| {
-            harness.db.transaction(|tx| {
+        self.transactions += 1;
+        let other = self.other.clone().filter(|_| self.transactions.is_multiple_of(2));
+        let mut write = |db: &Database| {
+            db.transaction(|tx| {
                 for (write, accepted) in writes {
                     match (write.make(&tables, tx), accepted) {
                         (Ok(()), true) | (Err(Error::Apply(_)), false) => {}
@@ -193,7 +221,16 @@ impl Harness {
                 }
                 if ending == Ending::Abort { Err(Error::abort("on purpose")) } else { Ok(()) }
             })
-        })?;
+        };
+        let outcome = match &other {
+            None => self.attempt(|harness| write(&harness.db))?,
+            Some(other) => {
+                let outcome = write(other);
+                let told = self.attempt(|harness| harness.db.sync())?;
+                told.map_err(|error| format!("what others wrote: {error}"))?;
+                outcome
+            }
+        };
         match (outcome, ending) {
             _ if wrong.is_some() => Err(wrong.unwrap_or_default()),
             (Ok(()), Ending::Commit)

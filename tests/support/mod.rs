@@ -13,6 +13,7 @@
 //! | `flat` | applying a patch's flat changes to a naive tree |
 //! | `harness` | runs a case and checks everything after every step |
 //! | `faults` | a source that fails when told to |
+//! | `store` | rows that several databases share, each seeing what the others write |
 //! | `fuzz` | the bodies of the fuzz targets |
 
 // Each test crate uses a part of this.
@@ -32,6 +33,7 @@ pub(crate) mod model;
 pub(crate) mod query;
 pub(crate) mod row_set;
 pub(crate) mod script;
+pub(crate) mod store;
 pub(crate) mod tape;
 pub(crate) mod values;
 pub(crate) mod vary;
