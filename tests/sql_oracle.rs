@@ -17,6 +17,8 @@ mod case;
 mod compare;
 #[path = "sql_oracle/expression.rs"]
 mod expression;
+#[path = "sql_oracle/found.rs"]
+mod found;
 #[path = "sql_oracle/from.rs"]
 mod from;
 #[path = "sql_oracle/kinds.rs"]
@@ -78,6 +80,12 @@ fn run_seed(seed: u64, tally: &mut Tally) -> Result<(), String> {
             Err(format!("seed {seed}: {problem}\n\n{case}"))
         }
     }
+}
+
+#[test]
+fn found_cases_hold() {
+    let cases = found::run(include_str!("data/sql_found.sql"));
+    assert!(matches!(cases, Ok(1..)), "{cases:?}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 
 use batches::{BATCHES, Batch};
 use compare::{difference, shown};
-use penstock::source::SqliteSource;
+use penstock::SqliteSource;
 use penstock::{Database, Error, RowInput, Subscription, Transaction, Tree, Value};
 use queries::QUERIES;
 use rusqlite::Connection;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use penstock::source::SqliteSource;
+use penstock::SqliteSource;
 use penstock::{Database, Error, RowInput, SqlParams, Subscription, Transaction, Tree, Value};
 use rusqlite::Connection;
 
