@@ -291,10 +291,9 @@ impl Database {
     pub fn query_with(&self, query: &Query, params: &Params) -> Result<Tree, Error> {
         let _deliver = self.shared.deliver_after();
         let mut source = self.shared.read("Database::query")?;
-        let schema = source.schema().clone();
-        let compiled = query.compile(&schema, params)?;
+        let compiled = query.compile(source.schema(), params)?;
         let nodes = evaluate(&mut *source, &compiled.plan)?;
-        Ok(Tree::new(schema, compiled.view, nodes))
+        Ok(Tree::new(compiled.schema, compiled.view, nodes))
     }
 
     /// The base rows that make up a query's result, evaluated once; see
@@ -305,10 +304,9 @@ impl Database {
     pub fn query_row_set(&self, query: &Query, params: &Params) -> Result<Vec<RowView>, Error> {
         let _deliver = self.shared.deliver_after();
         let mut source = self.shared.read("Database::query_row_set")?;
-        let schema = source.schema().clone();
-        let compiled = query.compile(&schema, params)?;
+        let compiled = query.compile(source.schema(), params)?;
         let rows = evaluate_row_set(&mut *source, &compiled.plan)?;
-        let view = |((table, _), row)| RowView::new(schema.clone(), table, row);
+        let view = |((table, _), row)| RowView::new(compiled.schema.clone(), table, row);
         Ok(rows.puts.into_iter().map(view).collect())
     }
 

@@ -91,12 +91,13 @@ impl Engine {
         &mut self,
         source: &mut dyn Source,
         plan: &Plan,
+        schema: &Schema,
     ) -> Result<(RootId, Arc<Feed>), Error> {
         self.changing = true;
         let root = self.graph.subscribe(source, plan);
         self.changing = false;
         let root = root?;
-        Ok((root, self.join(source.schema(), root, plan)))
+        Ok((root, self.join(schema, root, plan)))
     }
 
     /// Moves one subscriber to another binding of its template. Where it keeps a row set, it keeps
@@ -106,6 +107,7 @@ impl Engine {
         source: &mut dyn Source,
         root: RootId,
         plan: &Plan,
+        schema: &Schema,
         keeps_rows: bool,
     ) -> Result<(RootId, Arc<Feed>, Arc<Committed>), Error> {
         let before = keeps_rows.then(|| self.keep_row_set(source.schema(), root));
@@ -133,7 +135,7 @@ impl Engine {
                 deletes: known.into_iter().filter(|put| !kept(put)).collect(),
             })
         });
-        let feed = self.join(source.schema(), new, plan);
+        let feed = self.join(schema, new, plan);
         self.leave(root);
         Ok((new, feed, Arc::new(Committed::new(self.version, tree, rows))))
     }

@@ -212,6 +212,7 @@ fn describe(table: &TableSchema, predicate: &Predicate) -> String {
             let word = if pattern.is_case_insensitive() { "ilike" } else { "like" };
             format!("{} {}{word} {:?}", operand(table, left), not(negated), pattern.pattern())
         }
+        Predicate::Expr(expr) => expr.describe(&|column| table.columns()[column].name.clone()),
     }
 }
 

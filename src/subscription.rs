@@ -62,12 +62,14 @@ impl Subscription {
         let locks = Arc::clone(&shared);
         let _deliver = locks.deliver_after();
         let (mut source, mut engine) = locks.read_results("Database::subscribe")?;
-        let schema = source.schema().clone();
-        let compiled = query.compile(&schema, &params)?;
-        let (root, feed) = engine.subscribe(&mut *source, &compiled.plan)?;
+        let compiled = query.compile(source.schema(), &params)?;
+        let (root, feed) = engine.subscribe(&mut *source, &compiled.plan, &compiled.schema)?;
         let position = feed.position();
         drop((engine, source));
-        let context = Arc::new(PatchContext { schema, view: Arc::clone(&compiled.view) });
+        let context = Arc::new(PatchContext {
+            schema: compiled.schema.clone(),
+            view: Arc::clone(&compiled.view),
+        });
         Ok(Subscription {
             shared,
             query,

@@ -143,7 +143,7 @@ impl<'db> Transaction<'db> {
     pub fn query_with(&mut self, query: &Query, params: &Params) -> Result<Tree, Error> {
         let compiled = query.compile(&self.schema, params)?;
         let nodes = evaluate(&mut *self.source, &compiled.plan)?;
-        Ok(Tree::new(self.schema.clone(), compiled.view, nodes))
+        Ok(Tree::new(compiled.schema, compiled.view, nodes))
     }
 
     /// Executes one statement in SQL, with values for its parameters in their order, and returns

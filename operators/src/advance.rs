@@ -18,8 +18,9 @@ use crate::holders::Holder;
 use crate::key::{Key, KeyBuffer};
 use crate::level::{Level, LevelId, LevelInput, PartitionId, Slot};
 use crate::patch::PatchBuilder;
+use crate::relation::source_view::SourceView;
 use crate::row_set::RowSetPatch;
-use crate::schema::Schema;
+use crate::schema::{Schema, TableId};
 use crate::source::{Source, SourceError};
 use crate::take::Edge;
 use crate::view::ListPatch;
@@ -39,6 +40,27 @@ pub struct RootPatch {
 /// Buffers up to this many entries are kept from one transaction to the next.
 const KEPT: usize = 64;
 
+/// What a transaction changed in tables and derived tables.
+pub(crate) struct Deltas<'a> {
+    base: &'a Batch,
+    derived: Option<&'a Batch>,
+}
+
+impl Deltas<'_> {
+    fn tables(&self) -> impl Iterator<Item = TableId> {
+        let batches = std::iter::once(self.base).chain(self.derived);
+        batches.flat_map(|batch| batch.tables().map(|(table, _)| table))
+    }
+
+    fn table(&self, table: TableId) -> &[Delta] {
+        match (table.derived_number(), self.derived) {
+            (None, _) => self.base.table(table),
+            (Some(_), Some(derived)) => derived.table(table),
+            (Some(_), None) => &[],
+        }
+    }
+}
+
 /// Levels that wait to be processed, lowest first.
 pub(crate) type Queue = BinaryHeap<Reverse<(u32, LevelId)>>;
 
@@ -48,13 +70,35 @@ impl Graph {
     ///
     /// # Errors
     /// A failing source; every result is then as it was before the transaction.
-    pub fn advance(&mut self, source: &dyn Source, batch: &Batch) -> Result<(), SourceError> {
+    pub fn advance(&mut self, source: &mut dyn Source, batch: &Batch) -> Result<(), SourceError> {
+        let Some(mut flow) = self.flow.take() else {
+            return self.advance_levels(source, &Deltas { base: batch, derived: None });
+        };
+        let mut outcome = flow.advance(source, batch);
+        if outcome.is_ok() {
+            // The levels read the tables through the flow, and their deltas beside it.
+            let derived = flow.take_batch();
+            let view = SourceView { base: source, flow: &mut flow };
+            let deltas = Deltas { base: batch, derived: Some(&derived) };
+            outcome = self.advance_levels(&view, &deltas);
+            if outcome.is_err() {
+                flow.undo();
+            }
+        }
+        self.flow = Some(flow);
+        outcome
+    }
+
+    fn advance_levels(
+        &mut self,
+        source: &dyn Source,
+        batch: &Deltas<'_>,
+    ) -> Result<(), SourceError> {
         debug_assert!(self.reached.is_empty(), "one transaction at a time");
         let mut queue = std::mem::take(&mut self.queue);
-        for (table, _) in batch.tables() {
-            let table = table.0 as usize;
-            for at in 0..self.by_table.get(table).map_or(0, Vec::len) {
-                let level = self.by_table[table][at];
+        for table in batch.tables() {
+            for at in 0..self.levels_of(table).len() {
+                let level = self.levels_of(table)[at];
                 self.enqueue(&mut queue, level);
             }
         }
@@ -66,7 +110,7 @@ impl Graph {
     pub(crate) fn process_all(
         &mut self,
         source: &dyn Source,
-        batch: Option<&Batch>,
+        batch: Option<&Deltas<'_>>,
         mut queue: Queue,
     ) -> Result<(), SourceError> {
         while let Some(Reverse((_, id))) = queue.pop() {
@@ -79,7 +123,7 @@ impl Graph {
             self.put_level(id, level);
             if let Err(error) = outcome {
                 self.reached.extend(queue.drain().map(|Reverse((_, id))| id));
-                self.undo();
+                self.undo_levels();
                 return Err(error);
             }
             self.tell_parents(id, &mut queue);
@@ -99,11 +143,17 @@ impl Graph {
         reached.clear();
         self.reached = reached;
         self.end_transaction();
+        self.flow.iter_mut().for_each(|flow| flow.commit());
         patches
     }
 
     /// Undoes the last [`Graph::advance`]: every result is as it was before. Cannot fail.
     pub fn undo(&mut self) {
+        self.undo_levels();
+        self.flow.iter_mut().for_each(|flow| flow.undo());
+    }
+
+    fn undo_levels(&mut self) {
         let reached = std::mem::take(&mut self.reached);
         self.abandon(&reached);
     }
@@ -118,7 +168,7 @@ impl Graph {
     fn process(
         &mut self,
         source: &dyn Source,
-        batch: Option<&Batch>,
+        batch: Option<&Deltas<'_>>,
         id: LevelId,
         level: &mut Level,
     ) -> Result<(), SourceError> {
@@ -326,7 +376,7 @@ impl Graph {
                     .map(|&partition| PartitionId { level, partition }),
             );
         }
-        let mut builder = PatchBuilder::new(self, schema);
+        let mut builder = PatchBuilder::new(self);
         let trees: Vec<_> = roots.iter().map(|root| builder.patch(*root)).collect();
         let mut patches = Vec::new();
         for (root, tree) in roots.into_iter().zip(trees) {

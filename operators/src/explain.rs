@@ -3,6 +3,7 @@
 use crate::graph::{Graph, RootId};
 use crate::level::{Level, LevelId, LevelInput, PartitionId, Slot};
 use crate::plan::LevelPlan;
+use crate::relation::report::DerivedReport;
 use crate::stats::LevelStats;
 
 /// One level of a live query, with its children.
@@ -20,6 +21,8 @@ pub struct LevelReport {
     pub state_bytes: usize,
     /// What the level has done since it was made.
     pub stats: LevelStats,
+    /// For a level of a derived table, what that is made of.
+    pub derived: Option<DerivedReport>,
     /// The levels below, in edge order.
     pub children: Vec<LevelReport>,
 }
@@ -69,16 +72,17 @@ impl Graph {
             rows: level.partitions.iter().map(|(_, held)| held.window.rows().len()).sum(),
             state_bytes: level.partitions.bytes(),
             stats: level.stats,
+            derived: level.table.derived_number().and_then(|number| self.derived_report(number)),
             children,
         }
     }
 
-    /// Bytes of state of all levels and row sets, without the rows' own.
+    /// Bytes of state of all levels, relations and row sets, without the rows' own.
     pub fn state_bytes(&self) -> usize {
         let levels: usize =
             self.levels.iter().flatten().map(|level| level.partitions.bytes()).sum();
         let row_sets: usize = self.row_sets.values().map(|set| set.bytes()).sum();
-        levels + row_sets
+        levels + row_sets + self.flow.as_ref().map_or(0, |flow| flow.bytes())
     }
 
     /// The relationships of a result that hold two rows where one was declared.

@@ -15,6 +15,9 @@ use crate::advance::Queue;
 use crate::holders::Holder;
 use crate::level::{FixedMap, Level, LevelId, PartitionId, fixed_hasher};
 use crate::plan::{Binding, LevelPlan, Plan};
+use crate::relation::flow::Flow;
+use crate::relation::renumber::renumbered;
+use crate::route::constants;
 use crate::row_set::RowSet;
 use crate::source::{Source, SourceError};
 use crate::view::{ListPatch, diff_lists};
@@ -40,6 +43,10 @@ pub struct Graph {
     pub(crate) by_plan: FixedMap<Arc<LevelPlan>, LevelId>,
     /// Scan levels by table number.
     pub(crate) by_table: Vec<Vec<LevelId>>,
+    /// Scan levels of derived tables, by the table's number.
+    pub(crate) by_derived: Vec<Vec<LevelId>>,
+    /// The derived tables; absent where there are none.
+    pub(crate) flow: Option<Box<Flow>>,
     /// Partitions that may have lost their last holder.
     pub(crate) sweep: Vec<PartitionId>,
     /// Partitions made since the last commit.
@@ -71,6 +78,8 @@ impl Graph {
             free: Vec::new(),
             by_plan: FixedMap::with_hasher(fixed_hasher()),
             by_table: Vec::new(),
+            by_derived: Vec::new(),
+            flow: None,
             sweep: Vec::new(),
             fresh: Vec::new(),
             journal: Vec::new(),
@@ -128,8 +137,30 @@ impl Graph {
         source: &mut dyn Source,
         plan: &Plan,
     ) -> Result<RootId, SourceError> {
-        let level = self.intern(source, &plan.shape)?;
-        let outcome = self.acquire(source, level, &self.root_route(plan), &plan.binding);
+        if plan.derived.is_empty() {
+            let root = |graph: &mut Graph, source: &mut dyn Source| {
+                graph.subscribe_shape(source, &plan.shape, &plan.binding)
+            };
+            return self.with_derived(source, root);
+        }
+        let numbers = self.acquire_tables(source, &plan.derived)?;
+        let shape = renumbered(&plan.shape, &numbers);
+        let outcome = self.with_derived(source, |graph, source| {
+            graph.subscribe_shape(source, &shape, &plan.binding)
+        });
+        // From here on the levels' prepared reads hold the tables.
+        self.release_tables(source, &numbers);
+        outcome
+    }
+
+    fn subscribe_shape(
+        &mut self,
+        source: &mut dyn Source,
+        shape: &LevelPlan,
+        binding: &Arc<Binding>,
+    ) -> Result<RootId, SourceError> {
+        let level = self.intern(source, shape)?;
+        let outcome = self.acquire(source, level, &constants(binding), binding);
         let root = match outcome {
             Ok(partition) => RootId(PartitionId { level, partition }),
             Err(error) => {
@@ -145,6 +176,10 @@ impl Graph {
 
     /// Takes one subscriber away; at zero everything that only it needed is released.
     pub fn unsubscribe(&mut self, source: &mut dyn Source, root: RootId) {
+        self.with_derived(source, |graph, source| graph.leave(source, root));
+    }
+
+    fn leave(&mut self, source: &mut dyn Source, root: RootId) {
         let PartitionId { level, partition } = root.0;
         let held = self.level_mut(level).partition_mut(partition);
         held.subscribers = held.subscribers.saturating_sub(1);
@@ -173,6 +208,15 @@ impl Graph {
         root: RootId,
         binding: &Arc<Binding>,
     ) -> Result<(RootId, Arc<ListPatch>), SourceError> {
+        self.with_derived(source, |graph, source| graph.move_to(source, root, binding))
+    }
+
+    fn move_to(
+        &mut self,
+        source: &mut dyn Source,
+        root: RootId,
+        binding: &Arc<Binding>,
+    ) -> Result<(RootId, Arc<ListPatch>), SourceError> {
         let PartitionId { level, partition } = root.0;
         let route = self.level(level).partition(partition).route.clone();
         let moved = match self.adopt(source, root.0, &route, binding) {
@@ -185,7 +229,7 @@ impl Graph {
         let new = RootId(PartitionId { level, partition: moved });
         self.add_subscriber(new);
         let patch = diff_lists(&self.snapshot(root), &self.snapshot(new));
-        self.unsubscribe(source, root);
+        self.leave(source, root);
         Ok((new, Arc::new(patch)))
     }
 
@@ -240,10 +284,6 @@ impl Graph {
     pub fn size(&self) -> (usize, usize) {
         let levels = self.levels.iter().flatten();
         levels.fold((0, 0), |(levels, parts), level| (levels + 1, parts + level.partitions.len()))
-    }
-
-    fn root_route(&self, plan: &Plan) -> crate::key::Key {
-        crate::route::constants(&plan.binding)
     }
 
     /// Ends a transaction: drops what nothing needs any more and forgets how to undo it.

@@ -9,6 +9,7 @@ use crate::graph::Graph;
 use crate::level::{Level, LevelEdge, LevelId, LevelInput, ScanInput, Slot};
 use crate::plan::{Edge, Input, LevelPlan};
 use crate::route::{distinct_columns, reads};
+use crate::schema::TableId;
 use crate::source::{ScanId, ScanShape, Source, SourceError};
 
 impl Graph {
@@ -101,17 +102,20 @@ impl Graph {
             edges.push(edge(self, source, related)?);
         }
         let height = edges.iter().map(|edge| self.level(edge.child).height + 1).max().unwrap_or(0);
-        Ok(Level::new(Arc::new(plan.clone()), input, edges, inner_edges, height))
+        Ok(Level::new(
+            Arc::new(plan.clone()),
+            source.identity(plan.table),
+            input,
+            edges,
+            inner_edges,
+            height,
+        ))
     }
 
     fn install(&mut self, level: Level) -> LevelId {
         let id = LevelId(self.free.pop().unwrap_or(self.levels.len() as u32));
         if let LevelInput::Scan(_) = level.input {
-            let table = level.table.0 as usize;
-            if self.by_table.len() <= table {
-                self.by_table.resize(table + 1, Vec::new());
-            }
-            self.by_table[table].push(id);
+            self.levels_over(level.table).push(id);
         }
         for (slot, edge) in level.edges.iter().enumerate() {
             let is_gate = level.is_gate(slot as Slot);
@@ -127,6 +131,28 @@ impl Graph {
         id
     }
 
+    /// The scan levels of a table.
+    #[inline]
+    pub(crate) fn levels_of(&self, table: TableId) -> &[LevelId] {
+        let (lists, at) = match table.derived_number() {
+            None => (&self.by_table, table.0 as usize),
+            Some(number) => (&self.by_derived, number as usize),
+        };
+        lists.get(at).map_or(&[], Vec::as_slice)
+    }
+
+    /// The scan levels of a table, to change.
+    fn levels_over(&mut self, table: TableId) -> &mut Vec<LevelId> {
+        let (lists, at) = match table.derived_number() {
+            None => (&mut self.by_table, table.0 as usize),
+            Some(number) => (&mut self.by_derived, number as usize),
+        };
+        if lists.len() <= at {
+            lists.resize(at + 1, Vec::new());
+        }
+        &mut lists[at]
+    }
+
     /// Drops a level that has neither partitions nor parents, and then its children likewise.
     pub(crate) fn drop_unused(&mut self, source: &mut dyn Source, id: LevelId) {
         let Some(Some(level)) = self.levels.get(id.0 as usize) else { return };
@@ -137,7 +163,7 @@ impl Graph {
         self.free.push(id.0);
         self.by_plan.remove(&*level.plan);
         if let LevelInput::Scan(scan) = &level.input {
-            self.by_table[level.table.0 as usize].retain(|other| *other != id);
+            self.levels_over(level.table).retain(|other| *other != id);
             source.release(scan.scan);
         }
         for (slot, edge) in level.edges.iter().enumerate() {

@@ -213,7 +213,7 @@ pub fn encode(buf: &mut KeyBuffer, value: ValueRef<'_>, direction: Direction) {
 }
 
 #[inline]
-fn encode_raw(buf: &mut KeyBuffer, value: RawValue<'_>, direction: Direction) {
+pub(crate) fn encode_raw(buf: &mut KeyBuffer, value: RawValue<'_>, direction: Direction) {
     let start = buf.len();
     match value {
         RawValue::Null => buf.push(TAG_NULL),
@@ -325,6 +325,13 @@ impl KeySpec {
 pub fn write_columns(row: &Row, columns: &[usize], buf: &mut KeyBuffer) {
     for column in columns {
         encode_raw(buf, row.get_raw(*column), Direction::Asc);
+    }
+}
+
+/// Appends the ascending encodings of all columns.
+pub(crate) fn write_row(row: &Row, buf: &mut KeyBuffer) {
+    for column in 0..row.len() {
+        encode_raw(buf, row.get_raw(column), Direction::Asc);
     }
 }
 

@@ -85,6 +85,8 @@ pub(crate) struct Level {
     pub(crate) plan: Arc<LevelPlan>,
     pub(crate) table: TableId,
     pub(crate) order: KeySpec,
+    /// The columns by which the table tells its rows apart.
+    pub(crate) identity: KeySpec,
     pub(crate) input: LevelInput,
     /// Scan: gates, then related. Junction: near, far, then related.
     pub(crate) edges: Vec<LevelEdge>,
@@ -119,6 +121,7 @@ pub(crate) struct LevelBatch {
 impl Level {
     pub(crate) fn new(
         plan: Arc<LevelPlan>,
+        identity: KeySpec,
         input: LevelInput,
         edges: Vec<LevelEdge>,
         inner_edges: usize,
@@ -131,6 +134,7 @@ impl Level {
         Level {
             table: plan.table,
             order: plan.order.clone(),
+            identity,
             plan,
             input,
             edges,

@@ -14,23 +14,20 @@ use crate::graph::Graph;
 use crate::key::Key;
 use crate::level::{FixedMap, Level, LevelInput, PartitionId, Slot, fixed_hasher};
 use crate::row::Row;
-use crate::schema::Schema;
 use crate::take::RowChange;
 use crate::view::{ListPatch, NodeBuilder, Op};
 
 /// Builds the patches of one transaction, each partition's once.
 pub(crate) struct PatchBuilder<'g> {
     graph: &'g Graph,
-    schema: &'g Schema,
     nodes: NodeBuilder<'g>,
     patches: FixedMap<PartitionId, Arc<ListPatch>>,
 }
 
 impl<'g> PatchBuilder<'g> {
-    pub(crate) fn new(graph: &'g Graph, schema: &'g Schema) -> PatchBuilder<'g> {
+    pub(crate) fn new(graph: &'g Graph) -> PatchBuilder<'g> {
         PatchBuilder {
             graph,
-            schema,
             nodes: NodeBuilder::new(graph),
             patches: FixedMap::with_hasher(fixed_hasher()),
         }
@@ -98,7 +95,7 @@ impl<'g> PatchBuilder<'g> {
         come: Vec<&RowChange>,
         ops: &mut Vec<Op>,
     ) {
-        let identity = |row: &Row| self.schema.table(level.table).primary_key_spec().key(row);
+        let identity = |row: &Row| level.identity.key(row);
         let mut left: FixedMap<Key, &RowChange> = FixedMap::with_hasher(fixed_hasher());
         if !gone.is_empty() && !come.is_empty() {
             left.extend(gone.iter().filter_map(|c| Some((identity(c.old.as_ref()?), *c))));
@@ -176,14 +173,12 @@ impl<'g> PatchBuilder<'g> {
             let held = level.partition(before.partition);
             // A partition made in this transaction was not there before it.
             let rows = if held.batch.fresh { Vec::new() } else { held.window.visible_before() };
-            gone.extend(
-                rows.into_iter().map(|(key, row)| (self.identity(level, &row), (key, row))),
-            );
+            gone.extend(rows.into_iter().map(|(key, row)| (level.identity.key(&row), (key, row))));
         }
         if let Some(after) = after {
             let level = graph.level(after.level);
             for (key, row) in level.partition(after.partition).window.visible() {
-                let Some((from, old)) = gone.remove(&self.identity(level, row)) else {
+                let Some((from, old)) = gone.remove(&level.identity.key(row)) else {
                     ops.push(Op::Insert { node: self.nodes.node(level, after, key, row) });
                     continue;
                 };
@@ -196,10 +191,5 @@ impl<'g> PatchBuilder<'g> {
         }
         ops.extend(gone.into_values().map(|(key, row)| Op::Remove { key, row }));
         ListPatch::sorted(ops)
-    }
-
-    /// The primary key of a row of a level.
-    fn identity(&self, level: &Level, row: &Row) -> Key {
-        self.schema.table(level.table).primary_key_spec().key(row)
     }
 }

@@ -1,13 +1,14 @@
 //! Tests of a single row.
 //!
 //! Logic is two-valued: a test with a null operand is false, its negated form too, except for
-//! [`Predicate::Is`]. Values of different kinds are never equal and have no order among each
+//! [`Predicate::Is`] and within [`Predicate::Expr`]. Values of different kinds are never equal and have no order among each
 //! other; integers and doubles are one kind.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::delta::ColumnSet;
+use crate::expr::Expr;
 use crate::like::LikePattern;
 use crate::row::Row;
 use crate::value::{RawValue, Value, ValueRef};
@@ -55,8 +56,9 @@ impl CompareOp {
         }
     }
 
+    /// Whether it holds for two values in that order.
     #[inline]
-    fn holds(self, order: Ordering) -> bool {
+    pub(crate) fn holds(self, order: Ordering) -> bool {
         match self {
             CompareOp::Eq => order.is_eq(),
             CompareOp::Ne => order.is_ne(),
@@ -180,10 +182,13 @@ pub enum Predicate {
         /// NOT LIKE.
         negated: bool,
     },
+    /// Whether an expression is true; unlike in the other tests logic is three-valued within it,
+    /// and values of different kinds have the order that SQLite gives them.
+    Expr(Arc<Expr>),
 }
 
 impl Predicate {
-    /// Whether the row passes. No allocation.
+    /// Whether the row passes. No allocation, but for what an expression computes.
     ///
     /// # Panics
     ///
@@ -204,6 +209,7 @@ impl Predicate {
                 ValueRef::Text(text) => pattern.matches(text) != *negated,
                 _ => false,
             },
+            Predicate::Expr(expr) => expr.holds(row),
         }
     }
 
@@ -214,6 +220,7 @@ impl Predicate {
                 (left, Some(right))
             }
             Predicate::In { operand, .. } | Predicate::Like { operand, .. } => (operand, None),
+            Predicate::Expr(expr) => return expr.columns(),
         };
         left.column().into_iter().chain(right.and_then(Operand::column)).collect()
     }

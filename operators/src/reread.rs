@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use crate::graph::Graph;
 use crate::level::Level;
+use crate::relation::source_view::SourceView;
 use crate::source::{Source, SourceError};
 
 impl Graph {
@@ -23,7 +24,20 @@ impl Graph {
     ///
     /// # Errors
     /// A failing source; every result is then as it was before.
-    pub fn reread(&mut self, source: &dyn Source) -> Result<(), SourceError> {
+    pub fn reread(&mut self, source: &mut dyn Source) -> Result<(), SourceError> {
+        let Some(mut flow) = self.flow.take() else { return self.reread_levels(source) };
+        let mut outcome = flow.reread(source);
+        if outcome.is_ok() {
+            outcome = self.reread_levels(&SourceView { base: source, flow: &mut flow });
+            if outcome.is_err() {
+                flow.undo();
+            }
+        }
+        self.flow = Some(flow);
+        outcome
+    }
+
+    fn reread_levels(&mut self, source: &dyn Source) -> Result<(), SourceError> {
         debug_assert!(self.reached.is_empty(), "one transaction at a time");
         let mut queue = std::mem::take(&mut self.queue);
         for id in self.live_levels() {

@@ -152,6 +152,53 @@ impl Row {
         })
     }
 
+    /// A row of values taken from rows or given. One allocation.
+    ///
+    /// # Panics
+    ///
+    /// If the row is larger than [`ROW_BYTES_MAX`].
+    pub(crate) fn assemble<'a>(columns: usize, piece: impl Fn(usize) -> Piece<'a>) -> Row {
+        build(columns, |column, out| match piece(column) {
+            Piece::Stored(row, column) => out.extend_from_slice(row.stored(column)),
+            Piece::Value(value) => push_value(out, value),
+        })
+    }
+
+    /// The row of these columns.
+    pub(crate) fn project(&self, columns: &[usize]) -> Row {
+        Row::assemble(columns.len(), |column| Piece::Stored(self, columns[column]))
+    }
+
+    /// The values of this row, then those of another.
+    pub(crate) fn concat(&self, other: &Row) -> Row {
+        let own = self.len();
+        Row::assemble(own + other.len(), |column| match column.checked_sub(own) {
+            None => Piece::Stored(self, column),
+            Some(column) => Piece::Stored(other, column),
+        })
+    }
+
+    /// The values of this row, then so many nulls.
+    pub(crate) fn concat_nulls(&self, nulls: usize) -> Row {
+        let own = self.len();
+        Row::assemble(own + nulls, |column| match column < own {
+            true => Piece::Stored(self, column),
+            false => Piece::Value(ValueRef::Null),
+        })
+    }
+
+    /// Whether a column is stored as a column of another row is.
+    #[inline]
+    pub(crate) fn same_stored(&self, column: usize, other: &Row, other_column: usize) -> bool {
+        self.stored(column) == other.stored(other_column)
+    }
+
+    /// The bytes of the row. Their order has no meaning beyond being total.
+    #[inline]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The columns that are stored differently in the two rows; [`ColumnSet::ALL`] where the
     /// numbers of columns differ.
     pub fn changed_columns(&self, other: &Row) -> ColumnSet {
@@ -204,6 +251,15 @@ impl Row {
         let number = self.0[1 + 4 * position..].first_chunk().expect(ENDS);
         u32::from_le_bytes(*number) as usize
     }
+}
+
+/// A value of a row that is put together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Piece<'a> {
+    /// That of a column of a row, as it is stored there.
+    Stored(&'a Row, usize),
+    /// This one.
+    Value(ValueRef<'a>),
 }
 
 impl fmt::Debug for Row {

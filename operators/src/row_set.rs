@@ -3,7 +3,8 @@
 //! For each row of the result: the row itself, the rows of its related lists, the hidden rows of
 //! junctions, and for each EXISTS of its level that holds the witness (with the witness's own
 //! witnesses). A row needed twice is counted twice and leaves the set when its count is zero. The
-//! body of a NOT EXISTS contributes nothing.
+//! body of a NOT EXISTS contributes nothing. Rows of derived tables are no base rows: they are left
+//! out, and so are the base rows that they were made from.
 //!
 //! Cost: O(changes), once per place where a changed partition is shown. State: one count and one
 //! row handle per distinct row.
@@ -283,9 +284,10 @@ impl RowSet {
     /// Counts steps in and returns the net change.
     fn apply(&mut self, schema: &Schema, steps: Vec<Step>) -> RowSetPatch {
         let mut before: BTreeMap<RowIdentity, Option<Row>> = BTreeMap::new();
+        let is_base = |(table, _, _): &Step| table.derived_number().is_none();
         // Additions first, so that a row needed before and after never reaches zero between.
         let (adds, removes): (Vec<Step>, Vec<Step>) =
-            steps.into_iter().partition(|(_, _, sign)| *sign > 0);
+            steps.into_iter().filter(is_base).partition(|(_, _, sign)| *sign > 0);
         for (table, row, sign) in adds.into_iter().chain(removes) {
             let identity = (table, schema.table(table).primary_key_spec().key(&row));
             let counted = self.rows.get_mut(&identity);

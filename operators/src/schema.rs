@@ -121,6 +121,8 @@ pub struct Shown {
     pub columns: Vec<(Column, usize)>,
     /// The positions of the values that tell rows apart.
     pub key: Vec<usize>,
+    /// The table whose relationships the rows have; its columns are at their own positions.
+    pub like: Option<TableId>,
 }
 
 /// The tables of a source. Cloning is cheap.
@@ -172,7 +174,17 @@ impl Schema {
     /// `TableId::derived(0)`, and so on. O(schema).
     #[must_use]
     pub fn with_shown(&self, shown: Vec<Shown>) -> Schema {
-        let shown = shown.into_iter().map(TableSchema::shown).collect();
+        let relationships = |shown: &Shown| {
+            let like = shown.like.map(|like| self.table(like).relationships.clone());
+            like.unwrap_or_default()
+        };
+        let shown = shown
+            .into_iter()
+            .map(|shown| {
+                let relationships = relationships(&shown);
+                TableSchema { relationships, ..TableSchema::shown(shown) }
+            })
+            .collect();
         let Inner { tables, by_name, refused, .. } = &*self.0;
         let (tables, by_name, refused) = (tables.clone(), by_name.clone(), refused.clone());
         Schema(Arc::new(Inner { tables, by_name, shown, refused }))

@@ -8,7 +8,7 @@
 use std::ops::ControlFlow;
 
 use crate::delta::Batch;
-use crate::key::{Direction, Key};
+use crate::key::{Direction, Key, KeySpec};
 use crate::row::Row;
 use crate::schema::{Schema, TableId};
 
@@ -163,6 +163,11 @@ pub type Visitor<'a> = dyn FnMut(&Row) -> ControlFlow<()> + 'a;
 pub trait Source: Send {
     /// The tables and their types. Changes only where [`Source::foreign`] says so.
     fn schema(&self) -> &Schema;
+
+    /// How a table tells its rows apart: its primary key.
+    fn identity(&self, table: TableId) -> KeySpec {
+        self.schema().table(table).primary_key_spec().clone()
+    }
 
     /// Prepares reads of a shape; the source may build an index for it. Preparing the same shape
     /// again returns the same id and counts a further user.

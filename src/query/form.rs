@@ -5,6 +5,7 @@ use penstock_operators::key::Direction;
 use penstock_operators::value::Value;
 
 use super::Related;
+use super::aggregate::Aggregated;
 
 /// Where a query came from, which decides how strictly literals are checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,6 +30,12 @@ pub(super) struct Body {
     pub(super) related: Vec<(String, Related)>,
     /// Whether the first row or none is taken instead of a list, which limits the rows to 1.
     pub(super) singular: bool,
+    /// The columns by which rows are grouped.
+    pub(super) group_by: Option<Vec<String>>,
+    /// The computed columns, in the order written.
+    pub(super) aggregates: Vec<Aggregated>,
+    /// All of these must hold of a group.
+    pub(super) having: Vec<Node>,
 }
 
 /// A start cursor by column names.

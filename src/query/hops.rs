@@ -58,6 +58,13 @@ impl<'q> Planner<'q> {
         };
         if let Some(last) = route.hops.last_mut() {
             last.filters = &related.body.filters;
+            if let Some(instead) = self.computed.and_then(|all| all.instead(&related.body)) {
+                (last.table, last.filters) = (instead.table, instead.filters);
+                if instead.grouped {
+                    // The groups' columns begin with those that lead to them.
+                    last.to = (0..last.to.len()).collect();
+                }
+            }
         }
         Ok(route)
     }

@@ -4,27 +4,46 @@ use std::sync::Arc;
 
 use penstock_operators::key::{Direction, Key, KeyBuffer, KeySpec, encode};
 use penstock_operators::plan::{Binding, Edge, Extent, Input, LevelPlan, Plan, Start};
+use penstock_operators::relation::plan::Relation;
 use penstock_operators::schema::{Schema, TableId};
 use penstock_operators::value::{ColumnType, Value};
 
 use super::draft::{Draft, GateBody, Gates};
 use super::error::QueryError;
 use super::form::{Body, StartAt};
+use super::grouping;
 use super::hops::{Route, RouteHop};
 use super::limits::NodeCount;
 use super::params::Params;
 use super::path::{Path, Step};
+use super::relation;
 use super::resolve::{Planner, literal_type, refuse_nan};
 use super::{CompiledQuery, Query, Related, ViewFormat, ViewRelationship};
 
 /// Where a level's rows come from, with what its binding begins with.
 #[derive(Debug)]
-struct Rows {
+pub(super) struct Rows {
     table: TableId,
     input: Input,
     constants: Vec<Value>,
     /// The bindings of the gates, or of `near` and `far`.
     children: Vec<Arc<Binding>>,
+}
+
+impl Rows {
+    pub(super) fn table(&self) -> TableId {
+        self.table
+    }
+
+    /// The rows of a scan as a relation, with the number of their columns.
+    pub(super) fn relation(&self, schema: &Schema) -> (Arc<Relation>, usize) {
+        relation::rows(schema, self.table, &self.input, &self.constants, &self.children)
+    }
+
+    /// The rows as a level in primary-key order with nothing related.
+    pub(super) fn into_level(self, planner: &Planner<'_>) -> (LevelPlan, Arc<Binding>) {
+        planner.bare(self, Extent::default())
+    }
 }
 
 /// A planned level.
@@ -41,14 +60,25 @@ pub(super) fn compile(
     schema: &Schema,
     params: &Params,
 ) -> Result<CompiledQuery, QueryError> {
-    let mut planner = Planner { schema, params, origin: query.origin, nodes: NodeCount::default() };
+    let computed = grouping::compute(query, schema, params)?;
+    let mut planner = Planner {
+        schema: &computed.schema,
+        params,
+        origin: query.origin,
+        nodes: NodeCount::default(),
+        computed: Some(&computed),
+    };
     let path = Path::root();
-    let table = planner.table(&query.table, &path.part("table"))?;
-    let filters = planner.filters(table, &query.body.filters, &path)?;
+    let (table, filters) = match computed.instead(&query.body) {
+        Some(instead) => (instead.table, instead.filters),
+        None => (planner.table(&query.table, &path.part("table"))?, query.body.filters.as_slice()),
+    };
+    let filters = planner.filters(table, filters, &path)?;
     let rows = planner.scan(table, &[], filters);
     let level = planner.level(rows, &query.body, false, &path)?;
-    let plan = Plan { shape: level.plan, binding: level.binding, derived: Vec::new() };
-    Ok(CompiledQuery { plan, view: level.view })
+    let plan =
+        Plan { shape: level.plan, binding: level.binding, derived: computed.derived.clone() };
+    Ok(CompiledQuery { plan, view: level.view, schema: computed.schema.clone() })
 }
 
 impl<'q> Planner<'q> {
@@ -116,7 +146,11 @@ impl<'q> Planner<'q> {
 
     /// The rows at the end of a route: a scan, or for several hops a junction whose near side is
     /// what the hops before the last lead to.
-    fn route_rows(&mut self, route: &Route<'q>, path: &Path<'_>) -> Result<Rows, QueryError> {
+    pub(super) fn route_rows(
+        &mut self,
+        route: &Route<'q>,
+        path: &Path<'_>,
+    ) -> Result<Rows, QueryError> {
         let mut reached: Option<Rows> = None;
         for (index, hop) in route.hops.iter().enumerate() {
             self.nodes.add(path)?;
@@ -162,7 +196,7 @@ impl<'q> Planner<'q> {
 
     /// The rows of a table that satisfy a condition, partitioned by the correlated columns and by
     /// the columns of the equalities lifted from the condition.
-    fn scan(&self, table: TableId, correlated: &[usize], condition: Draft) -> Rows {
+    pub(super) fn scan(&self, table: TableId, correlated: &[usize], condition: Draft) -> Rows {
         let lifted = condition.lift(correlated, self.table_schema(table));
         let mut partition = correlated.to_vec();
         let mut constants = Vec::with_capacity(lifted.equalities.len());
@@ -192,6 +226,7 @@ impl<'q> Planner<'q> {
             (body.start.is_some(), "a start position"),
             (body.offset > 0, "an offset"),
             (!body.related.is_empty(), "a related subquery"),
+            (!body.is_plain(), "an aggregate"),
         ];
         if let Some((_, what)) = meaningless.into_iter().find(|(present, _)| *present) {
             return Err(place.error(format!("{what} has no meaning within EXISTS")));

@@ -16,6 +16,7 @@
 //! # let _ = query;
 //! ```
 
+mod aggregate;
 mod ast;
 mod ast_condition;
 mod ast_json;
@@ -26,12 +27,14 @@ mod error;
 mod filter;
 mod form;
 mod format;
+mod grouping;
 mod hops;
 mod level;
 mod limits;
 mod page;
 mod params;
 mod path;
+mod relation;
 mod resolve;
 
 use std::sync::Arc;
@@ -39,6 +42,7 @@ use std::sync::Arc;
 use penstock_operators::plan::Plan;
 use penstock_operators::schema::{Schema, TableId};
 
+pub use aggregate::{Aggregate, avg, count, count_distinct, count_of, max, min, sum};
 pub use builder::Related;
 pub use error::QueryError;
 pub use filter::{
@@ -70,6 +74,8 @@ pub struct CompiledQuery {
     pub plan: Plan,
     /// How the result is shown.
     pub view: Arc<ViewFormat>,
+    /// The tables of the plan and of the view: those of the schema, and the derived ones.
+    pub schema: Schema,
 }
 
 /// How one level of a result is shown.

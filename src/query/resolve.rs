@@ -5,6 +5,7 @@ use penstock_operators::value::{ColumnType, Value};
 
 use super::error::{QueryError, suggestion};
 use super::form::Origin;
+use super::grouping::Computed;
 use super::limits::NodeCount;
 use super::params::Params;
 use super::path::Path;
@@ -16,6 +17,8 @@ pub(super) struct Planner<'q> {
     pub(super) params: &'q Params,
     pub(super) origin: Origin,
     pub(super) nodes: NodeCount,
+    /// Absent while the derived tables are being made.
+    pub(super) computed: Option<&'q Computed<'q>>,
 }
 
 impl<'q> Planner<'q> {

@@ -14,6 +14,17 @@ use std::sync::Arc;
 use crate::predicate::CompareOp;
 use crate::value::Value;
 
+mod builtin;
+mod collation;
+mod columns;
+mod datum;
+mod decimal;
+mod describe;
+mod digits;
+mod eval;
+mod pattern;
+mod text;
+
 /// An expression over the columns of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Expr {
@@ -206,6 +217,8 @@ pub enum Affinity {
 pub enum Function {
     /// One of the dataflow's own.
     Builtin(Builtin),
+    /// One of the dataflow's own that compares texts under a collation: `min`, `max`, `nullif`.
+    Collated(Builtin, Collation),
     /// One that the embedding crate brings.
     Host(HostFunction),
 }

@@ -152,6 +152,20 @@ pub struct Derived {
 }
 
 impl Relation {
+    /// The relations that this one is made from, each as often as it occurs.
+    pub fn inputs(&self) -> Vec<&Arc<Relation>> {
+        match self {
+            Relation::Scan { .. } | Relation::Rows(_) => Vec::new(),
+            Relation::Map { input, .. }
+            | Relation::Filter { input, .. }
+            | Relation::Aggregate { input, .. }
+            | Relation::Distinct { input }
+            | Relation::Top { input, .. } => vec![input],
+            Relation::Join { left, right, .. } => vec![left, right],
+            Relation::Union { inputs } => inputs.iter().collect(),
+        }
+    }
+
     /// How many columns the rows have, where that of a base table is known to the caller.
     pub fn width(&self, columns_of: &dyn Fn(TableId) -> usize) -> usize {
         match self {

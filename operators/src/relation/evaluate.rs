@@ -1,0 +1,174 @@
+//! Evaluation: all rows of a node, as the data is now. Done when something that is kept is made.
+//!
+//! Cost: the rows of the nodes below, down to what keeps its rows. A join looks one side up by
+//! the rows of the other; where that is many rows more than the looked-up side has, it reads that
+//! side once instead.
+
+use std::ops::ControlFlow;
+
+use super::flow::{Flow, NodeId};
+use super::join::{Join, Side};
+use super::node::Operator;
+use super::zset::{Changes, keyed, runs};
+use crate::key::{Key, KeyBuffer, write_columns_non_null};
+use crate::level::{FixedMap, fixed_hasher};
+use crate::row::Row;
+use crate::source::{At, Source, SourceError};
+
+/// Up to this many keys are looked up one by one. Few in debug builds, so that tests over little
+/// data go both ways.
+const LOOK_UPS: usize = if cfg!(debug_assertions) { 3 } else { 1024 };
+
+/// A side is read as a whole while it has at most so many rows for each look-up that this saves.
+const ROWS_PER_LOOK_UP: usize = if cfg!(debug_assertions) { 2 } else { 8 };
+
+/// Takes a row and its count; breaks to end.
+type Visit<'v> = dyn FnMut(&Row, i64) -> Result<ControlFlow<()>, SourceError> + 'v;
+
+impl Flow {
+    /// Visits all rows of a node.
+    ///
+    /// # Errors
+    /// A failing source, or that of `visit`.
+    pub(super) fn evaluate(
+        &self,
+        source: &dyn Source,
+        id: NodeId,
+        visit: &mut Visit<'_>,
+    ) -> Result<ControlFlow<()>, SourceError> {
+        let node = self.node(id);
+        match &node.operator {
+            Operator::Scan(reader) => {
+                let mut outcome = Ok(ControlFlow::Continue(()));
+                reader.read(source, At::After, &[], None, false, &mut |row| {
+                    outcome = visit(row, 1);
+                    match outcome {
+                        Ok(ControlFlow::Continue(())) => ControlFlow::Continue(()),
+                        _ => ControlFlow::Break(()),
+                    }
+                })?;
+                outcome
+            }
+            Operator::Rows(rows) => visit_all(rows.iter().map(|row| (row, 1)), visit),
+            Operator::Map(projection) => {
+                self.evaluate(source, node.inputs[0], &mut |row, count| {
+                    visit(&projection.apply(row), count)
+                })
+            }
+            Operator::Filter(condition) => self.evaluate(
+                source,
+                node.inputs[0],
+                &mut |row, count| match condition.holds(row) {
+                    true => visit(row, count),
+                    false => Ok(ControlFlow::Continue(())),
+                },
+            ),
+            Operator::Union => {
+                for input in &node.inputs {
+                    if self.evaluate(source, *input, visit)?.is_break() {
+                        return Ok(ControlFlow::Break(()));
+                    }
+                }
+                Ok(ControlFlow::Continue(()))
+            }
+            Operator::Join(join) => {
+                self.evaluate_join(source, join, node.inputs[0], node.inputs[1], visit)
+            }
+            Operator::Aggregate(aggregate) => {
+                visit_all(aggregate.rows().map(|row| (row, 1)), visit)
+            }
+            Operator::Distinct(distinct) => visit_all(distinct.rows().map(|row| (row, 1)), visit),
+            Operator::Top(top) => visit_all(top.rows().map(|(row, count)| (row, *count)), visit),
+        }
+    }
+
+    fn evaluate_join(
+        &self,
+        source: &dyn Source,
+        join: &Join,
+        left: NodeId,
+        right: NodeId,
+        visit: &mut Visit<'_>,
+    ) -> Result<ControlFlow<()>, SourceError> {
+        let mut out = Changes::new();
+        let mut matches = Changes::new();
+        if let Side::Kept { .. } = &join.right {
+            let mut key = KeyBuffer::new();
+            return self.evaluate(source, left, &mut |row, count| {
+                out.clear();
+                key.clear();
+                matches.clear();
+                if write_columns_non_null(row, &join.left_key, &mut key) {
+                    self.look_up(source, &join.right, &key, i64::MAX, &mut matches)?;
+                }
+                join.pair(row, count, &matches, &mut out);
+                visit_all(out.iter().map(|(row, count)| (row, *count)), visit)
+            });
+        }
+        let mut rows = Changes::new();
+        let _ = self.evaluate(source, left, &mut |row, count| {
+            rows.push((row.clone(), count));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        let by_key = keyed(&rows, 1, |row, key| write_columns_non_null(row, &join.left_key, key));
+        let keys = runs(&by_key).count();
+        let whole = match keys > LOOK_UPS {
+            true => self.read_whole(source, right, &join.right_key, keys * ROWS_PER_LOOK_UP)?,
+            false => None,
+        };
+        join.put_unmatchable(&rows, &mut out);
+        for run in runs(&by_key) {
+            let key = &run[0].key;
+            let found: &[(Row, i64)] = match &whole {
+                Some(whole) => whole.get(key).map_or(&[], Vec::as_slice),
+                None => {
+                    matches.clear();
+                    self.look_up(source, &join.right, key, i64::MAX, &mut matches)?;
+                    &matches
+                }
+            };
+            run.iter().for_each(|change| join.pair(change.row, change.count, found, &mut out));
+            if visit_all(out.iter().map(|(row, count)| (row, *count)), visit)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            out.clear();
+        }
+        visit_all(out.iter().map(|(row, count)| (row, *count)), visit)
+    }
+
+    /// All rows of a node by some columns; `None` where they are more than `most`.
+    fn read_whole(
+        &self,
+        source: &dyn Source,
+        id: NodeId,
+        columns: &[usize],
+        most: usize,
+    ) -> Result<Option<FixedMap<Key, Changes>>, SourceError> {
+        let mut rows: FixedMap<Key, Changes> = FixedMap::with_hasher(fixed_hasher());
+        let mut left = most;
+        let end = self.evaluate(source, id, &mut |row, count| {
+            if left == 0 {
+                return Ok(ControlFlow::Break(()));
+            }
+            left -= 1;
+            let mut key = KeyBuffer::new();
+            if write_columns_non_null(row, columns, &mut key) {
+                rows.entry(Key::from_slice(&key)).or_default().push((row.clone(), count));
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(end.is_continue().then_some(rows))
+    }
+}
+
+fn visit_all<'r>(
+    rows: impl Iterator<Item = (&'r Row, i64)>,
+    visit: &mut Visit<'_>,
+) -> Result<ControlFlow<()>, SourceError> {
+    for (row, count) in rows {
+        if visit(row, count)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    Ok(ControlFlow::Continue(()))
+}

@@ -1,0 +1,235 @@
+//! The stored rows of a derived table, by key and in the orders that levels read.
+//!
+//! A relation promises that no two of its rows have the same key. Where two have nevertheless, the
+//! table shows the first of them by its bytes, so that it is a function of the data all the same.
+//!
+//! Cost: O(log n) per changed row and order. State: every row, once per order beside the key.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Bound, ControlFlow};
+
+use super::bag::{Bag, tree_entry};
+use super::zset::{keyed, runs};
+use crate::delta::Delta;
+use crate::key::{Direction, Key, KeyBuffer, KeySpec};
+use crate::level::{FixedMap, fixed_hasher};
+use crate::row::Row;
+use crate::source::{Cursor, ScanShape, Visitor};
+
+/// The rows of a derived table.
+#[derive(Debug)]
+pub(crate) struct Store {
+    key: KeySpec,
+    rows: FixedMap<Key, Bag>,
+    /// By slot; a slot that is not in use is used again.
+    orders: Vec<Option<Order>>,
+}
+
+/// The rows in an order.
+#[derive(Debug)]
+struct Order {
+    /// The columns held equal, then those of the order.
+    spec: KeySpec,
+    users: usize,
+    rows: BTreeMap<Key, Row>,
+}
+
+impl Store {
+    pub(crate) fn new(key: KeySpec) -> Store {
+        Store { key, rows: FixedMap::with_hasher(fixed_hasher()), orders: Vec::new() }
+    }
+
+    /// An empty one with the same orders.
+    pub(crate) fn emptied(&self) -> Store {
+        let empty = |order: &Order| Order {
+            spec: order.spec.clone(),
+            users: order.users,
+            rows: BTreeMap::new(),
+        };
+        let orders = self.orders.iter().map(|order| order.as_ref().map(empty)).collect();
+        Store { orders, ..Store::new(self.key.clone()) }
+    }
+
+    /// Takes in one row, before there is anyone to tell. [`Store::loaded`] follows.
+    pub(crate) fn load(&mut self, row: &Row, count: i64) {
+        self.rows.entry(self.key.key(row)).or_default().add(row, count);
+    }
+
+    /// Ends loading.
+    pub(crate) fn loaded(&mut self) {
+        for order in self.orders.iter_mut().flatten() {
+            order.load(&self.rows);
+        }
+    }
+
+    /// Counts one more user of an order, which is made where there is none. Returns its slot.
+    pub(crate) fn acquire(&mut self, shape: &ScanShape) -> usize {
+        let equal = shape.equal.iter().map(|column| (*column, Direction::Asc));
+        let spec = KeySpec::new(equal.chain(shape.order.iter().copied()).collect());
+        let known = |order: &Option<Order>| order.as_ref().is_some_and(|order| order.spec == spec);
+        if let Some(slot) = self.orders.iter().position(known) {
+            self.orders[slot].iter_mut().for_each(|order| order.users += 1);
+            return slot;
+        }
+        let mut order = Order { spec, users: 1, rows: BTreeMap::new() };
+        order.load(&self.rows);
+        match self.orders.iter().position(Option::is_none) {
+            Some(slot) => {
+                self.orders[slot] = Some(order);
+                slot
+            }
+            None => {
+                self.orders.push(Some(order));
+                self.orders.len() - 1
+            }
+        }
+    }
+
+    /// Gives back one use of an order; it goes with the last.
+    pub(crate) fn release(&mut self, slot: usize) {
+        let Some(Some(order)) = self.orders.get_mut(slot) else { return };
+        order.users -= 1;
+        if order.users == 0 {
+            self.orders[slot] = None;
+        }
+    }
+
+    /// Whether no order is in use.
+    pub(crate) fn is_unused(&self) -> bool {
+        self.orders.iter().all(Option::is_none)
+    }
+
+    /// Takes in a change, `sign` times, and tells what it means for the table.
+    pub(crate) fn apply(&mut self, changes: &[(Row, i64)], sign: i64, tell: &mut dyn FnMut(Delta)) {
+        let keyed = keyed(changes, sign, |row, key| {
+            self.key.write(row, key);
+            true
+        });
+        for run in runs(&keyed) {
+            let key = &run[0].key;
+            let bag = self.rows.entry(key.clone()).or_default();
+            let before = bag.first().cloned();
+            run.iter().for_each(|change| bag.add(change.row, change.count));
+            let after = bag.first().cloned();
+            if bag.is_empty() {
+                self.rows.remove(key);
+            }
+            if before == after {
+                continue;
+            }
+            for order in self.orders.iter_mut().flatten() {
+                order.replace(before.as_ref(), after.as_ref());
+            }
+            delta(before, after).into_iter().for_each(&mut *tell);
+        }
+    }
+
+    /// Tells what is different in another state of the table, in the order of the keys.
+    pub(crate) fn diff(&self, after: &Store, tell: &mut dyn FnMut(Delta)) {
+        let keys: BTreeSet<&Key> = self.rows.keys().chain(after.rows.keys()).collect();
+        for key in keys {
+            let of = |store: &Store| store.rows.get(key).and_then(Bag::first).cloned();
+            delta(of(self), of(after)).into_iter().for_each(&mut *tell);
+        }
+    }
+
+    /// The row with a key.
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&Row> {
+        self.rows.get(key).and_then(Bag::first)
+    }
+
+    /// Visits rows in an order, as [`Source::scan`](crate::source::Source::scan) does.
+    pub(crate) fn read(
+        &self,
+        slot: usize,
+        equal: &[u8],
+        from: Option<Cursor<'_>>,
+        reverse: bool,
+        visit: &mut Visitor<'_>,
+    ) {
+        let Some(Some(order)) = self.orders.get(slot) else { return };
+        let mut position = KeyBuffer::from_slice(equal);
+        position.extend_from_slice(from.map_or(&[][..], |from| from.key));
+        let at = |inclusive: bool| match inclusive {
+            true => Bound::Included(&position[..]),
+            false => Bound::Excluded(&position[..]),
+        };
+        let inclusive = from.is_none_or(|from| from.inclusive);
+        let within = |(key, _): &(&Key, &Row)| key.starts_with(equal);
+        if !reverse {
+            let rows = order.rows.range::<[u8], _>((at(inclusive), Bound::Unbounded));
+            for (_, row) in rows.take_while(within) {
+                if let ControlFlow::Break(()) = visit(row) {
+                    return;
+                }
+            }
+            return;
+        }
+        let end = successor(equal);
+        let upper = match (from.is_some(), &end) {
+            (true, _) => at(inclusive),
+            (false, Some(end)) => Bound::Excluded(&end[..]),
+            (false, None) => Bound::Unbounded,
+        };
+        let rows = order.rows.range::<[u8], _>((Bound::Unbounded, upper));
+        for (_, row) in rows.rev().take_while(within) {
+            if let ControlFlow::Break(()) = visit(row) {
+                return;
+            }
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Bytes of state, without those of rows that others may share.
+    pub(crate) fn bytes(&self) -> usize {
+        let table = self.rows.capacity() * (size_of::<Key>() + size_of::<Bag>() + 1);
+        let rows = self.rows.iter().map(|(key, bag)| key.heap_bytes() + bag.bytes());
+        let orders = self.orders.iter().flatten().map(|order| {
+            let entries = order.rows.len() * tree_entry(size_of::<(Key, Row)>());
+            entries + order.rows.keys().map(Key::heap_bytes).sum::<usize>()
+        });
+        table + rows.sum::<usize>() + orders.sum::<usize>()
+    }
+}
+
+impl Order {
+    fn load(&mut self, rows: &FixedMap<Key, Bag>) {
+        let rows = rows.values().filter_map(Bag::first);
+        // A tree is built from a list at once.
+        self.rows = rows.map(|row| (self.spec.key(row), row.clone())).collect();
+    }
+
+    fn replace(&mut self, before: Option<&Row>, after: Option<&Row>) {
+        let from = before.map(|row| self.spec.key(row));
+        let to = after.map(|row| self.spec.key(row));
+        if let Some(from) = from
+            && to.as_ref() != Some(&from)
+        {
+            self.rows.remove(&from);
+        }
+        if let (Some(to), Some(row)) = (to, after) {
+            self.rows.insert(to, row.clone());
+        }
+    }
+}
+
+/// What became of the row of a key.
+pub(crate) fn delta(before: Option<Row>, after: Option<Row>) -> Option<Delta> {
+    match (before, after) {
+        (None, None) => None,
+        (Some(row), None) => Some(Delta::delete(row)),
+        (None, Some(row)) => Some(Delta::insert(row)),
+        (Some(old), Some(new)) => Delta::update(old, new),
+    }
+}
+
+/// The first key after all that begin like this one; `None` where there is no such key.
+fn successor(prefix: &[u8]) -> Option<KeyBuffer> {
+    let last = prefix.iter().rposition(|byte| *byte < u8::MAX)?;
+    let mut next = KeyBuffer::from_slice(&prefix[..=last]);
+    next[last] += 1;
+    Some(next)
+}
