@@ -53,6 +53,11 @@ impl Maker<'_> {
         let mut built = self.core(depth, compound);
         select.cores.push(("", built.core.clone()));
         if compound {
+            if depth < 2 {
+                // Which affinity a column has that comes from several SELECTs is left open.
+                without_affinity(&mut built.core);
+                select.cores[0].1 = built.core.clone();
+            }
             for _ in 0..if self.random.chance(80) { 1 } else { 2 } {
                 self.append(&mut select, &mut built, depth);
             }
@@ -85,6 +90,9 @@ impl Maker<'_> {
             }
             output.kinds = output.kinds | typed.1;
             core.0.items.push(Item { expression: typed.0, alias: None });
+        }
+        if depth < 2 {
+            without_affinity(&mut core.0);
         }
         select.cores.push((operator, core.0));
         built.scope = Scope::default();
@@ -158,7 +166,7 @@ impl Maker<'_> {
         let mut key = Vec::new();
         match self.random.below(10) {
             0 | 1 => self.feature("aggregate without GROUP BY"),
-            2 if keys.len() == core.from.len() && keys[0].starts_with(&core.from[0].alias) => {
+            2 if keys.len() == core.from.len() && !self.folded(&rows, &keys[0]) => {
                 self.feature("GROUP BY key");
                 key.push(keys[0].clone());
                 core.group.push(keys[0].clone());
@@ -184,6 +192,10 @@ impl Maker<'_> {
             core.having.push(condition);
         }
         (scope, key)
+    }
+
+    fn folded(&self, rows: &Scope, column: &str) -> bool {
+        rows.atoms.iter().any(|atom| atom.sql == column && atom.kinds.folded())
     }
 
     fn group_by_one(
@@ -223,7 +235,7 @@ impl Maker<'_> {
             let sql = format!("lower({sql})");
             atoms.push(Atom { sql, kinds: Kinds::TEXT, column: false });
         } else {
-            let plain = column && !sql.starts_with('(');
+            let plain = column && !sql.starts_with('(') && sql.contains('.');
             atoms.push(Atom { sql, kinds, column: plain });
         }
     }
@@ -281,6 +293,7 @@ impl Maker<'_> {
 
     fn term(&mut self, sql: String) -> String {
         let collate = match self.random.below(12) {
+            _ if sql.contains("COLLATE") => "",
             0 => " COLLATE NOCASE",
             1 => " COLLATE BINARY",
             _ => "",
@@ -315,6 +328,13 @@ impl Maker<'_> {
             let offset = self.random.below(4) as i64;
             select.offset = Some(number(self, offset));
         }
+    }
+}
+
+/// Takes the affinities of columns away.
+fn without_affinity(core: &mut Core) {
+    for item in &mut core.items {
+        item.expression = format!("+({})", item.expression);
     }
 }
 

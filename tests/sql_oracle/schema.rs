@@ -59,8 +59,7 @@ impl Column {
             Declared::Integer => Kinds::INT | Kinds::FRACTION | text,
             Declared::Real => Kinds::REAL | text,
             Declared::Text => Kinds::TEXT,
-            Declared::Boolean if strict => Kinds::INT,
-            Declared::Boolean => Kinds::INT | Kinds::FRACTION | text,
+            Declared::Boolean => Kinds::INT | text,
             Declared::Numeric => Kinds::INT | Kinds::FRACTION | text,
             Declared::Typeless => Kinds::INT | Kinds::FRACTION | Kinds::TEXT | Kinds::BLOB,
         };
@@ -72,7 +71,13 @@ impl Column {
         if !self.not_null && random.chance(18) {
             return "NULL".to_owned();
         }
-        let declared = if !strict && random.chance(12) { Declared::Typeless } else { self.declared };
+        let loose = !strict && random.chance(12);
+        // Numbers other than 0 and 1 among booleans sort after them.
+        let declared = match self.declared {
+            Declared::Boolean if loose => return random.pick(&["'a'", "'A'", "''"]).to_string(),
+            _ if loose => Declared::Typeless,
+            declared => declared,
+        };
         match declared {
             Declared::Integer => integer(random),
             // A real is one of few binary fractions, so that sums do not depend on the order.

@@ -172,7 +172,7 @@ fn new_value(random: &mut Random, schema: &Schema, table: &Table, column: &Colum
     let is_key = table.key_names().any(|name| name == column.name);
     match random.below(10) {
         0..=2 if column.declared == Declared::Integer => format!("{} + 1", column.name),
-        3 | 4 if !schema.strict && !is_key => {
+        3 | 4 if !schema.strict && !is_key && column.declared != Declared::Boolean => {
             let (sql, kinds) = maker(random, schema, |maker, scope| maker.expression(scope, 2), table);
             // In a column that is not of reals, equal numbers are the same.
             let real = column.declared == Declared::Real;
