@@ -16,9 +16,13 @@ use crate::query::{Params, Query};
 use crate::row_input::RowInput;
 use crate::shared::{InFlight, Shared};
 use crate::source::MemorySource;
+use crate::sql::SqlParams;
 use crate::subscription::Subscription;
 use crate::transaction::{Transaction, find, row_problem};
 use crate::tree::{RowView, Tree};
+
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 /// How many patches a subscriber may leave unread before it is told to start over, unless
 /// [`DatabaseBuilder::max_pending_patches`] says otherwise.
@@ -274,6 +278,44 @@ impl Database {
     /// As [`subscribe`](Database::subscribe), and a parameter without a value.
     pub fn subscribe_with(&self, query: Query, params: &Params) -> Result<Subscription, Error> {
         Subscription::new(Arc::clone(&self.shared), query, params.clone())
+    }
+
+    /// Subscribes to a SELECT statement; see [`Query::sql`].
+    ///
+    /// ```
+    /// # use penstock::{ColumnType::*, Database, Schema, Table};
+    /// # let schema = Schema::new([Table::new("task")
+    /// #     .column("id", Integer)
+    /// #     .column("project", Integer)
+    /// #     .column("done", Boolean)
+    /// #     .primary_key(["id"])])?;
+    /// # let db = Database::in_memory(schema)?;
+    /// let open = db.subscribe_sql(
+    ///     "SELECT project, count(*) AS open FROM task WHERE NOT done GROUP BY project
+    ///      ORDER BY open DESC LIMIT ?",
+    ///     [10],
+    /// )?;
+    /// # assert!(open.rows().is_empty());
+    /// # Ok::<(), penstock::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A statement that is not supported or does not fit the schema, with the place in its text;
+    /// parameters without a value; or a failing source.
+    pub fn subscribe_sql(
+        &self,
+        sql: &str,
+        params: impl Into<SqlParams>,
+    ) -> Result<Subscription, Error> {
+        self.subscribe(Query::sql(sql).bind(params))
+    }
+
+    /// Evaluates a SELECT statement once.
+    ///
+    /// # Errors
+    /// As [`subscribe_sql`](Database::subscribe_sql).
+    pub fn query_sql(&self, sql: &str, params: impl Into<SqlParams>) -> Result<Tree, Error> {
+        self.query(&Query::sql(sql).bind(params))
     }
 
     /// Evaluates a query once.

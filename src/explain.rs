@@ -7,9 +7,13 @@ use penstock_operators::explain::{LevelReport, Role};
 use penstock_operators::key::Direction;
 use penstock_operators::plan::{Binding, Condition, Input, LevelPlan};
 use penstock_operators::predicate::{CompareOp, Operand, Predicate};
-use penstock_operators::schema::{Schema, TableSchema};
+use penstock_operators::schema::Schema;
 
 use crate::query::ViewFormat;
+use names::Names;
+
+mod names;
+mod relation;
 
 /// The operator tree of a live query. `Display` renders it as text; [`report`](Explain::report)
 /// has the figures.
@@ -47,17 +51,20 @@ impl Explain {
         name: &str,
         indent: usize,
     ) -> fmt::Result {
-        let table = self.schema.table(report.plan.table);
+        let table = Names::of_level(&self.schema, report, view);
         let margin = " ".repeat(indent);
         writeln!(
             f,
             "{margin}{name} {}  ({}, {}, {})",
-            table.name(),
+            table.name,
             count(report.partitions, "partition"),
             count(report.rows, "row"),
             bytes(report.state_bytes)
         )?;
-        self.write_operators(f, report, binding, table, &format!("{margin}  │ "))?;
+        self.write_operators(f, report, binding, &table, &format!("{margin}  │ "))?;
+        if let Some(derived) = &report.derived {
+            relation::write(f, &self.schema, derived, &format!("{margin}  │ "))?;
+        }
         let related = report.children.len() - report.plan.related.len();
         for (slot, (child, binding)) in report.children.iter().zip(&binding.children).enumerate() {
             let relationship = slot.checked_sub(related).and_then(|at| view?.relationships.get(at));
@@ -82,7 +89,7 @@ impl Explain {
         f: &mut fmt::Formatter<'_>,
         report: &LevelReport,
         binding: &Binding,
-        table: &TableSchema,
+        table: &Names,
         margin: &str,
     ) -> fmt::Result {
         let extent = &binding.extent;
@@ -106,10 +113,10 @@ impl Explain {
                     .iter()
                     .enumerate()
                     .map(|(at, &column)| {
-                        let name = &table.columns()[column].name;
+                        let name = table.column(column);
                         match at.checked_sub(*correlated).and_then(|at| binding.constants.get(at)) {
                             Some(constant) => format!("{name} = {constant}"),
-                            None => name.to_string(),
+                            None => name,
                         }
                     })
                     .collect();
@@ -142,7 +149,7 @@ impl Explain {
         )
     }
 
-    fn condition(&self, table: &TableSchema, condition: &Condition) -> String {
+    fn condition(&self, table: &Names, condition: &Condition) -> String {
         let join = |conditions: &[Condition], word: &str| {
             let parts: Vec<String> =
                 conditions.iter().map(|each| self.condition(table, each)).collect();
@@ -165,7 +172,7 @@ impl fmt::Display for Explain {
     }
 }
 
-fn order(table: &TableSchema, plan: &LevelPlan) -> String {
+fn order(table: &Names, plan: &LevelPlan) -> String {
     let parts: Vec<String> = plan
         .order
         .columns()
@@ -175,20 +182,20 @@ fn order(table: &TableSchema, plan: &LevelPlan) -> String {
                 Direction::Asc => "asc",
                 Direction::Desc => "desc",
             };
-            format!("{} {word}", table.columns()[*column].name)
+            format!("{} {word}", table.column(*column))
         })
         .collect();
     parts.join(", ")
 }
 
-fn operand(table: &TableSchema, operand: &Operand) -> String {
+fn operand(table: &Names, operand: &Operand) -> String {
     match operand {
-        Operand::Column(column) => table.columns()[*column].name.to_string(),
+        Operand::Column(column) => table.column(*column),
         Operand::Literal(value) => value.to_string(),
     }
 }
 
-fn describe(table: &TableSchema, predicate: &Predicate) -> String {
+fn describe(table: &Names, predicate: &Predicate) -> String {
     let not = |negated: &bool| if *negated { "not " } else { "" };
     match predicate {
         Predicate::Compare { left, op, right } => {
@@ -212,7 +219,7 @@ fn describe(table: &TableSchema, predicate: &Predicate) -> String {
             let word = if pattern.is_case_insensitive() { "ilike" } else { "like" };
             format!("{} {}{word} {:?}", operand(table, left), not(negated), pattern.pattern())
         }
-        Predicate::Expr(expr) => expr.describe(&|column| table.columns()[column].name.clone()),
+        Predicate::Expr(expr) => expr.describe(&|column| table.column(column)),
     }
 }
 

@@ -7,6 +7,7 @@
 //! | text | a string |
 //! | blob | a string of lower-case hexadecimal digits, two per byte |
 //! | json | whatever it holds |
+//! | any | a boolean, a number or a string, as what they are; blobs only out |
 //!
 //! A null of any type is `null`. So are infinities, which JSON cannot express.
 
@@ -78,6 +79,7 @@ pub fn json_to_value(
                 items.iter().map(|item| u8::try_from(item.as_u64()?).ok()).collect();
             bytes.map_or_else(mismatch, |bytes| Ok(Value::from(bytes)))
         }
+        (ColumnType::Any, json) => scalar_to_value(json).map_or_else(mismatch, Ok),
         _ => mismatch(),
     }
 }

@@ -46,6 +46,9 @@
 //! hands out. The dataflow itself is in the crate `penstock_operators`, re-exported as
 //! [`operators`].
 
+#[cfg(test)]
+extern crate self as penstock;
+
 mod database;
 mod de;
 mod engine;
@@ -62,6 +65,7 @@ mod row_input;
 mod schema_change;
 mod shared;
 pub mod source;
+mod sql;
 #[cfg(feature = "stream")]
 mod stream;
 mod subscription;
@@ -86,6 +90,9 @@ pub use query::{
 };
 pub use row_input::RowInput;
 pub use source::MemorySource;
+#[cfg(feature = "sqlite")]
+pub use source::{Attached, SqliteOptions, SqliteSource};
+pub use sql::{SqlParam, SqlParams};
 pub use subscription::Subscription;
 pub use transaction::Transaction;
 pub use tree::{Entries, Entry, RowView, Tree};

@@ -9,6 +9,7 @@ use crate::engine::evaluate;
 use crate::error::Error;
 use crate::query::{Params, Query};
 use crate::row_input::RowInput;
+use crate::sql::SqlParams;
 use crate::tree::{RowView, Tree};
 
 /// A transaction in flight, handed to the closure of
@@ -136,6 +137,15 @@ impl<'db> Transaction<'db> {
         self.query_with(query, &Params::default())
     }
 
+    /// Evaluates a SELECT statement, with the writes made so far; see
+    /// [`Query::sql`](crate::Query::sql).
+    ///
+    /// # Errors
+    /// As [`query`](Transaction::query).
+    pub fn query_sql(&mut self, sql: &str, params: impl Into<SqlParams>) -> Result<Tree, Error> {
+        self.query(&Query::sql(sql).bind(params))
+    }
+
     /// Evaluates a query with values for its parameters, with the writes made so far.
     ///
     /// # Errors
@@ -173,8 +183,19 @@ impl<'db> Transaction<'db> {
     }
 
     /// Executes statements where the source's storage takes them.
-    fn statements(&mut self, _sql: &str, _params: Option<&[Value]>) -> Result<usize, Error> {
-        let _storage = self.source.storage().ok_or(Error::NoSql)?;
+    #[cfg(feature = "sqlite")]
+    fn statements(&mut self, sql: &str, params: Option<&[Value]>) -> Result<usize, Error> {
+        let storage = self.source.storage().ok_or(Error::NoSql)?;
+        let source = storage.downcast_mut::<crate::SqliteSource>().ok_or(Error::NoSql)?;
+        match params {
+            Some(params) => Ok(source.execute(sql, params)?),
+            None => Ok(source.execute_batch(sql).map(|()| 0)?),
+        }
+    }
+
+    /// There is no source that takes statements.
+    #[cfg(not(feature = "sqlite"))]
+    fn statements(&mut self, _: &str, _: Option<&[Value]>) -> Result<usize, Error> {
         Err(Error::NoSql)
     }
 

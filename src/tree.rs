@@ -139,7 +139,8 @@ impl Tree {
         self.schema.clone()
     }
 
-    pub(crate) fn is_singular(&self) -> bool {
+    /// Whether it is one row or none rather than a list.
+    pub fn is_singular(&self) -> bool {
         self.view.singular
     }
 

@@ -71,9 +71,11 @@ fn small_case() -> Json {
 fn check_all(name: &str, count: usize) {
     let path = file(name);
     assert_eq!(cases::read_file(&path).expect("the cases can be read").len(), count);
-    let (status, out, err) = run(&[&text(&path), "--check-fresh"]);
-    assert_eq!((out.as_str(), err.as_str()), (&*format!("{count} passed, 0 failed\n"), ""));
-    assert_eq!(status, PASSED);
+    for source in ["memory", "sqlite"] {
+        let (status, out, err) = run(&[&text(&path), "--check-fresh", "--source", source]);
+        assert_eq!((out.as_str(), err.as_str()), (&*format!("{count} passed, 0 failed\n"), ""));
+        assert_eq!(status, PASSED);
+    }
 }
 
 #[test]
@@ -266,7 +268,10 @@ fn command_lines_are_checked() {
         (vec![], "no file with cases was named"),
         (vec!["x.jsonl", "--fast"], "unknown option --fast"),
         (vec!["x.jsonl", "--data"], "--data needs a directory"),
-        (vec!["x.jsonl", "--source", "cards"], "there is no source \"cards\", only memory"),
+        (
+            vec!["x.jsonl", "--source", "cards"],
+            "there is no source \"cards\", only memory and sqlite",
+        ),
     ] {
         let (status, out, err) = run(&arguments);
         assert_eq!((status, out.as_str()), (BAD_USAGE, ""));

@@ -7,7 +7,12 @@
 //! `tests/proptest-regressions/` and tried first from then on. Its bytes can be kept as a file of
 //! `fuzz/corpus-kept/queries_and_batches/`, which `fuzz_smoke` runs.
 
+#[path = "../examples/support/sqlite_tables.rs"]
+mod sqlite_tables;
 mod support;
+
+use penstock::{Database, Schema, SqliteSource};
+use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -123,6 +128,52 @@ fn failing_to_follow_others_changes_nothing() {
         let told = |telling| Options { faults: true, others: Some(telling), ..Options::default() };
         run(case, told(Telling::Rows))?;
         run(case, told(Telling::Nothing)).map(drop)
+    });
+}
+
+/// A database over SQLite in memory.
+fn in_sqlite(schema: &Schema) -> Result<(Database, Option<Database>), String> {
+    let source = sqlite_tables::sqlite_source(schema).map_err(|error| error.to_string())?;
+    let db = Database::builder().with_source(source).map_err(|error| error.to_string())?;
+    Ok((db, None))
+}
+
+/// Two databases over one SQLite file, the same for each case.
+fn sharing(schema: &Schema, change_log: bool) -> Result<(Database, Option<Database>), String> {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("properties.db");
+    let open = |made: bool| -> Result<_, Box<dyn std::error::Error>> {
+        let connection = rusqlite::Connection::open(&path)?;
+        // Nothing here has to outlive the machine.
+        connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY")?;
+        if !made {
+            let create = |table| connection.execute_batch(&sqlite_tables::create_table(table));
+            schema.tables().iter().try_for_each(create)?;
+        }
+        let mut source = SqliteSource::from_connection(connection)?;
+        if change_log {
+            source.install_change_log()?;
+        }
+        Ok(Database::builder().with_source(source)?)
+    };
+    let _ = std::fs::remove_file(&path);
+    let one = open(false).map_err(|error| error.to_string())?;
+    Ok((one, Some(open(true).map_err(|error| error.to_string())?)))
+}
+
+#[test]
+fn results_over_sqlite_are_maintained() {
+    let options = Options { open: Some(in_sqlite), ..Options::default() };
+    check("tests/proptest-regressions/sqlite.txt", 10, any_profile(3), |case| {
+        run(case, options).map(drop)
+    });
+}
+
+#[test]
+fn what_other_connections_write_is_maintained() {
+    let options = |open| Options { open: Some(open), ..Options::default() };
+    check("tests/proptest-regressions/sqlite_others.txt", 2, any_profile(3), |case| {
+        run(case, options(|schema| sharing(schema, true)))?;
+        run(case, options(|schema| sharing(schema, false))).map(drop)
     });
 }
 

@@ -10,6 +10,8 @@ mod generate;
 mod harness;
 #[path = "relations/naive.rs"]
 mod naive;
+#[path = "relations/sums.rs"]
+mod sums;
 
 use harness::Harness;
 

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use penstock::operators::key::{Direction, Key};
 use penstock::operators::source::{At, Change, ScanShape, Source};
-use penstock::{Error, MemorySource};
+use penstock::{Error, MemorySource, Schema};
 use penstock_benches::data::{Data, EDITS_FROM, IssueEdit, Sizes};
 use penstock_benches::tables::{edit_changes, load, table};
 
@@ -19,19 +19,20 @@ fn data() -> Data {
 }
 
 /// The k-th edit of an endless stream that goes over the issues in no order.
-fn edit(data: &Data, k: i64) -> Vec<Change> {
+fn edit(schema: &Schema, data: &Data, k: i64) -> Vec<Change> {
     let edit =
         IssueEdit { issue: (k * 7_919 % 100_000) as u32, modified: EDITS_FROM + k, open: true };
-    edit_changes(data, &[edit]).unwrap_or_default()
+    edit_changes(schema, data, &[edit]).unwrap_or_default()
 }
 
 /// Applies and commits edits, one per transaction.
 fn edits(c: &mut Criterion, name: &str, source: &mut MemorySource, data: &Data, k: &mut i64) {
+    let schema = source.schema().clone();
     c.bench_function(name, |b| {
         b.iter_batched(
             || {
                 *k += 1;
-                edit(data, *k)
+                edit(&schema, data, *k)
             },
             |changes| {
                 if let Err(error) = source.apply(changes) {
@@ -58,7 +59,7 @@ fn bench(c: &mut Criterion) -> Result<(), Error> {
     let scan = source.prepare(&shape)?;
     edits(c, "source/edit, one more index", &mut source, &data, &mut k);
     let keys: Vec<Key> = (0..1_000)
-        .flat_map(|k| edit(&data, k))
+        .flat_map(|k| edit(source.schema(), &data, k))
         .filter_map(|change| match change {
             Change::Update { key, .. } => Some(key),
             _ => None,

@@ -26,7 +26,7 @@ fn bench(c: &mut Criterion) -> Result<(), Error> {
     });
     let before = subscription.rows();
     let edit = IssueEdit { issue: 3, modified: EDITS_FROM, open: true };
-    db.apply(edit_changes(&data, &[edit])?)?;
+    db.apply(edit_changes(&db.schema(), &data, &[edit])?)?;
     let patches: Vec<_> = subscription.changes().collect();
     let mut patched = before.clone();
     patches.iter().for_each(|patch| patched.apply(patch));

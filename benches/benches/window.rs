@@ -29,10 +29,11 @@ fn under(
 ) -> Result<(), Error> {
     let db = database(data)?;
     let mut subscription = db.subscribe(query)?;
+    let schema = db.schema();
     let mut k = 0;
     let mut next = || {
         k += 1;
-        edit_changes(data, &[stream(k)]).unwrap_or_default()
+        edit_changes(&schema, data, &[stream(k)]).unwrap_or_default()
     };
     c.bench_function(name, |b| {
         b.iter_batched(

@@ -7,6 +7,9 @@ use penstock::{Entry, Tree, ValueRef};
 /// The number of entries of results and the FNV-1a hash (32 bits) of their ids, each followed by
 /// byte 10, depth first: an entry before its children, the children relationship by relationship.
 /// Displayed as `<rows>:<hash>`.
+///
+/// Of rows with computed columns, [`Check::computed`] takes instead of the id the columns that
+/// matter, as decimal numbers or text with `|` between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Check {
     rows: u64,
@@ -35,6 +38,14 @@ impl Check {
         }
     }
 
+    /// Adds a flat result by the values of some columns.
+    pub fn computed(&mut self, tree: &Tree, columns: &[&str]) {
+        for entry in tree {
+            let text = |column: &&str| entry.get(column).map(text).unwrap_or_default();
+            self.entry(&columns.iter().map(text).collect::<Vec<_>>().join("|"));
+        }
+    }
+
     fn node(&mut self, entry: &Entry) {
         self.entry(entry.get("id").and_then(ValueRef::as_str).unwrap_or(""));
         for name in entry.relationships() {
@@ -47,6 +58,14 @@ impl Check {
     /// The number of entries.
     pub fn rows(&self) -> u64 {
         self.rows
+    }
+}
+
+/// Text and integers as they are read; nothing else is checked.
+fn text(value: ValueRef<'_>) -> String {
+    match value.as_i64() {
+        Some(number) => number.to_string(),
+        None => value.as_str().unwrap_or_default().to_owned(),
     }
 }
 

@@ -40,6 +40,11 @@ impl Laps {
         Laps { last: Instant::now(), nanos }
     }
 
+    /// Starts an operation after others that do not count.
+    pub fn resume(&mut self) {
+        self.last = Instant::now();
+    }
+
     /// Ends an operation and starts the next.
     #[inline]
     pub fn lap(&mut self) {

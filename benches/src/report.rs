@@ -1,6 +1,6 @@
 //! Figures: what a run measured, and how it is printed.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use crate::check::Check;
 
@@ -8,6 +8,8 @@ use crate::check::Check;
 pub const MICROS: &str = "µs/op";
 /// The unit of sizes.
 pub const BYTES: &str = "B";
+/// The unit of ratios: how many times as much.
+pub const RATIO: &str = "times";
 /// The name of the checksum among the metrics.
 pub const CHECK: &str = "check";
 const CHECK_UNIT: &str = "rows:fnv1a32";
@@ -147,6 +149,12 @@ pub struct Origin<'a> {
     pub source: &'a str,
     /// The workload's name.
     pub workload: &'a str,
+}
+
+impl fmt::Display for Origin<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} by {} over {}", self.workload, self.engine, self.source)
+    }
 }
 
 impl Origin<'_> {

@@ -5,7 +5,9 @@ use penstock::operators::key::{Direction, Key, KeyBuffer, encode};
 use penstock::operators::source::{
     ApplyError, At, Change, Cursor, ScanId, ScanShape, Source, SourceError, Visitor,
 };
-use penstock::{ColumnType, Database, Error, MemorySource, Row, Schema, Table, TableId, ValueRef};
+use penstock::{
+    ColumnType, Database, Error, MemorySource, Row, Schema, SqliteSource, Table, TableId, ValueRef,
+};
 
 use crate::data::{
     Comment, Data, Issue, IssueEdit, LabelToggle, added_comment_id, comment_id, issue_id, label_id,
@@ -129,6 +131,14 @@ pub fn database(data: &Data) -> Result<Database, Error> {
     Database::builder().with_source(load(data)?)
 }
 
+/// A database over a connection to filled tables of SQLite.
+///
+/// # Errors
+/// Tables that cannot be read.
+pub fn over(connection: rusqlite::Connection) -> Result<Database, Error> {
+    Database::builder().with_source(SqliteSource::from_connection(connection)?)
+}
+
 /// A database over [`load`] whose indexes stay when the last query that needs them goes, so that a
 /// query can be hydrated again and again with warm indexes.
 ///
@@ -141,10 +151,13 @@ pub fn database_with_lasting_indexes(data: &Data) -> Result<Database, Error> {
 /// The edits as updates of whole rows.
 ///
 /// # Errors
-/// None.
-pub fn edit_changes(data: &Data, edits: &[IssueEdit]) -> Result<Vec<Change>, Error> {
-    let schema = schema()?;
-    let table = table(&schema, "issue")?;
+/// A schema without the five tables.
+pub fn edit_changes(
+    schema: &Schema,
+    data: &Data,
+    edits: &[IssueEdit],
+) -> Result<Vec<Change>, Error> {
+    let table = table(schema, "issue")?;
     let primary = schema.table(table).primary_key_spec();
     let change = |edit: &IssueEdit| {
         let before = &data.issues[edit.issue as usize];
@@ -158,23 +171,26 @@ pub fn edit_changes(data: &Data, edits: &[IssueEdit]) -> Result<Vec<Change>, Err
 /// The added comments as inserts.
 ///
 /// # Errors
-/// None.
-pub fn comment_changes(comments: &[Comment]) -> Result<Vec<Change>, Error> {
-    let table = table(&schema()?, "comment")?;
-    let change = |(k, comment): (usize, &Comment)| Change::Insert {
-        table,
-        row: comment_row(&added_comment_id(k), comment),
-    };
-    Ok(comments.iter().enumerate().map(change).collect())
+/// A schema without the five tables.
+pub fn comment_changes(schema: &Schema, comments: &[Comment]) -> Result<Vec<Change>, Error> {
+    comments.iter().enumerate().map(|(k, comment)| comment_change(schema, k, comment)).collect()
+}
+
+/// The k-th added comment as an insert.
+///
+/// # Errors
+/// A schema without the five tables.
+pub fn comment_change(schema: &Schema, k: usize, comment: &Comment) -> Result<Change, Error> {
+    let row = comment_row(&added_comment_id(k), comment);
+    Ok(Change::Insert { table: table(schema, "comment")?, row })
 }
 
 /// The label toggles as inserts and deletes.
 ///
 /// # Errors
-/// None.
-pub fn toggle_changes(toggles: &[LabelToggle]) -> Result<Vec<Change>, Error> {
-    let schema = schema()?;
-    let table = table(&schema, "issueLabel")?;
+/// A schema without the five tables.
+pub fn toggle_changes(schema: &Schema, toggles: &[LabelToggle]) -> Result<Vec<Change>, Error> {
+    let table = table(schema, "issueLabel")?;
     let primary = schema.table(table).primary_key_spec();
     let change = |toggle: &LabelToggle| {
         let row = issue_label_row((toggle.issue, toggle.label));

@@ -9,6 +9,7 @@ use penstock_benches::data::{
     Comment, Data, Issue, Sizes, added_comment_id, comment_adds, comment_id, issue_edits, issue_id,
     label_id, label_toggles, user_id,
 };
+use penstock_benches::workloads::named;
 
 struct State {
     data: Data,
@@ -171,6 +172,67 @@ fn many_queries_by_owner() {
         }
         assert_eq!(check.to_string(), reference, "{queries} queries");
     }
+}
+
+/// The check of lines, each an entry.
+fn lines(lines: impl IntoIterator<Item = String>) -> String {
+    let mut check = Check::default();
+    lines.into_iter().for_each(|line| check.entry(&line));
+    check.to_string()
+}
+
+impl State {
+    /// `owner|count|sum` of the open issues by owner: W9.
+    fn by_owner(&self) -> Vec<String> {
+        let group = |owner: u32| {
+            let open = self.issues.iter().filter(|issue| issue.open && issue.owner == owner);
+            let priorities: Vec<u32> = open.map(|issue| issue.priority).collect();
+            let (count, sum) = (priorities.len(), priorities.iter().sum::<u32>());
+            (count > 0).then(|| format!("{}|{count}|{sum}", user_id(owner)))
+        };
+        (0..self.data.sizes.users).filter_map(group).collect()
+    }
+
+    /// The comments, added ones too, of open issues: W10.
+    fn open_discussion(&self) -> String {
+        let all = self.data.comments.iter().chain(&self.added);
+        let open = all.filter(|comment| self.issues[comment.issue as usize].open);
+        open.filter(|comment| comment.author < self.data.sizes.users).count().to_string()
+    }
+
+    /// `id|number` of the issues with most comments: W11.
+    fn most_discussed(&self) -> Vec<String> {
+        let mut counts = vec![0; self.issues.len()];
+        for comment in self.data.comments.iter().chain(&self.added) {
+            counts[comment.issue as usize] += 1;
+        }
+        let mut order: Vec<u32> = (0..self.data.sizes.issues).collect();
+        order.sort_by_key(|&issue| (Reverse(counts[issue as usize]), issue));
+        let line = |issue: &u32| format!("{}|{}", issue_id(*issue), counts[*issue as usize]);
+        order.iter().take(100).map(line).collect()
+    }
+}
+
+/// The reference has no checks for aggregates. These are ours; the hand-written baseline and, where
+/// the source is SQLite, SQLite meet them too.
+fn expected(workload: &str) -> &'static str {
+    let [workload] = named(workload)[..] else { panic!("{workload} is one workload") };
+    workload.check.expect("the workload has a check")
+}
+
+#[test]
+fn aggregates_under_issue_edits() {
+    let state = State::edited(10_000);
+    assert_eq!(lines(state.by_owner()), expected("W9"));
+    assert_eq!(lines([state.open_discussion()]), expected("W10"));
+}
+
+#[test]
+fn aggregates_under_added_comments() {
+    let mut state = State::new();
+    state.added = comment_adds(&state.data, &state.open(100), 10_000);
+    assert_eq!(lines([state.open_discussion()]), expected("W10c"));
+    assert_eq!(lines(state.most_discussed()), expected("W11"));
 }
 
 #[test]

@@ -23,6 +23,7 @@
 //! | skip | `skip` | start cursors and offsets |
 //! | take | `take` | windows: limit, eviction, refill |
 //! | view | [`view`] | trees and patches |
+//! | relations | [`relation`] | joins, aggregates and what else makes derived tables, which levels read |
 //!
 //! # A worked example
 //!

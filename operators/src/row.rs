@@ -169,21 +169,19 @@ impl Row {
         Row::assemble(columns.len(), |column| Piece::Stored(self, columns[column]))
     }
 
-    /// The values of this row, then those of another.
-    pub(crate) fn concat(&self, other: &Row) -> Row {
-        let own = self.len();
-        Row::assemble(own + other.len(), |column| match column.checked_sub(own) {
-            None => Piece::Stored(self, column),
-            Some(column) => Piece::Stored(other, column),
-        })
-    }
-
-    /// The values of this row, then so many nulls.
-    pub(crate) fn concat_nulls(&self, nulls: usize) -> Row {
-        let own = self.len();
-        Row::assemble(own + nulls, |column| match column < own {
-            true => Piece::Stored(self, column),
-            false => Piece::Value(ValueRef::Null),
+    /// The first values of a row, then the first of another, or nulls where there is none.
+    /// Columns that a row lacks are null.
+    pub(crate) fn pair((left, left_width): (&Row, usize), right: (Option<&Row>, usize)) -> Row {
+        let (right, right_width) = right;
+        let stored = |row: &'_ Row, column: usize| column < row.len();
+        Row::assemble(left_width + right_width, |column| {
+            match (column.checked_sub(left_width), right) {
+                (None, _) if stored(left, column) => Piece::Stored(left, column),
+                (Some(column), Some(right)) if stored(right, column) => {
+                    Piece::Stored(right, column)
+                }
+                _ => Piece::Value(ValueRef::Null),
+            }
         })
     }
 

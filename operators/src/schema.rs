@@ -204,6 +204,11 @@ impl Schema {
         refused.find(|(table, _)| table == name).map(|(_, reason)| reason.as_str())
     }
 
+    /// The tables that are there but cannot be queried, each with why.
+    pub fn refused_tables(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.refused.iter().map(|(name, reason)| (name.as_str(), reason.as_str()))
+    }
+
     /// All tables, in the order of their ids.
     pub fn tables(&self) -> &[TableSchema] {
         &self.0.tables

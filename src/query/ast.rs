@@ -37,7 +37,7 @@ impl Query {
         let object = Object::read(ast, QUERY, QUERY_KEYS, &path)?;
         let table = object.text("table", &path)?.to_owned();
         let body = body(object, &mut NodeCount::default(), &path)?;
-        Ok(Query { table, body, origin: Origin::Ast })
+        Ok(Query { table, body, origin: Origin::Ast, sql: None })
     }
 
     /// Reads a query from an AST and, from a format, which of its relationships are shown as one

@@ -38,7 +38,7 @@ pub struct Related {
 impl Query {
     /// All rows of a table, in primary-key order.
     pub fn table(name: impl Into<String>) -> Query {
-        Query { table: name.into(), body: Body::default(), origin: Origin::Builder }
+        Query { table: name.into(), body: Body::default(), origin: Origin::Builder, sql: None }
     }
 
     /// Takes the first row, or none, instead of a list: the limit becomes 1 at most.

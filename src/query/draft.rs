@@ -13,7 +13,7 @@ use penstock_operators::value::{ColumnType, Value};
 /// constants only at the top, no list of one or none, no list directly within one of its kind, and
 /// cheap parts before dear ones.
 #[derive(Debug)]
-pub(super) enum Draft {
+pub(crate) enum Draft {
     Always(bool),
     Test(Predicate),
     Gate { body: Box<GateBody>, negated: bool },
@@ -23,23 +23,23 @@ pub(super) enum Draft {
 
 /// The shape and the constants of an EXISTS body. Equal bodies are one gate of their level.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) struct GateBody {
-    pub(super) edge: Edge,
-    pub(super) binding: Arc<Binding>,
+pub(crate) struct GateBody {
+    pub(crate) edge: Edge,
+    pub(crate) binding: Arc<Binding>,
 }
 
 /// A condition with its equalities lifted out.
 #[derive(Debug)]
-pub(super) struct Lifted {
+pub(crate) struct Lifted {
     /// The lifted columns, ascending, each with the value it must have.
-    pub(super) equalities: Vec<(usize, Value)>,
+    pub(crate) equalities: Vec<(usize, Value)>,
     /// What remains.
-    pub(super) rest: Draft,
+    pub(crate) rest: Draft,
 }
 
 impl Draft {
     /// Holds where all parts hold.
-    pub(super) fn all(parts: impl IntoIterator<Item = Draft>) -> Draft {
+    pub(crate) fn all(parts: impl IntoIterator<Item = Draft>) -> Draft {
         let mut kept = Vec::new();
         for part in parts {
             match part {
@@ -53,7 +53,7 @@ impl Draft {
     }
 
     /// Holds where any part holds.
-    pub(super) fn any(parts: impl IntoIterator<Item = Draft>) -> Draft {
+    pub(crate) fn any(parts: impl IntoIterator<Item = Draft>) -> Draft {
         let mut kept = Vec::new();
         for part in parts {
             match part {
@@ -90,7 +90,7 @@ impl Draft {
 
     /// Takes the top-level equalities with a constant out of the condition: the first of each
     /// column, unless the column is correlated. Others remain, except repetitions.
-    pub(super) fn lift(self, correlated: &[usize], table: &TableSchema) -> Lifted {
+    pub(crate) fn lift(self, correlated: &[usize], table: &TableSchema) -> Lifted {
         let parts = match self {
             Draft::All(parts) => parts,
             other => vec![other],
@@ -134,7 +134,7 @@ impl Draft {
     }
 
     /// The condition with its gates numbered in the order met.
-    pub(super) fn number(self, gates: &mut Gates) -> Condition {
+    pub(crate) fn number(self, gates: &mut Gates) -> Condition {
         match self {
             Draft::Always(holds) => Condition::Always(holds),
             Draft::Test(predicate) => Condition::Test(predicate),
@@ -153,15 +153,15 @@ impl Draft {
 
 /// The distinct gates of one level, in the order in which its condition refers to them.
 #[derive(Debug)]
-pub(super) struct Gates(IndexSet<GateBody, ahash::RandomState>);
+pub(crate) struct Gates(IndexSet<GateBody, ahash::RandomState>);
 
 impl Gates {
-    pub(super) fn new() -> Gates {
+    pub(crate) fn new() -> Gates {
         // The seeds are arbitrary but fixed; positions come from insertion order in any case.
         Gates(IndexSet::with_hasher(ahash::RandomState::with_seeds(1, 2, 3, 4)))
     }
 
-    pub(super) fn into_parts(self) -> (Vec<Edge>, Vec<Arc<Binding>>) {
+    pub(crate) fn into_parts(self) -> (Vec<Edge>, Vec<Arc<Binding>>) {
         self.0.into_iter().map(|body| (body.edge, body.binding)).unzip()
     }
 }

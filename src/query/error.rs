@@ -9,7 +9,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryError {
     /// The place in the query: steps from its root, separated by dots. Empty where the problem is
-    /// the query as a whole.
+    /// the query as a whole. In a statement of SQL, line and column.
     pub path: String,
     /// What is wrong there and, where it can be told, what would be right.
     pub problem: String,
@@ -32,7 +32,7 @@ const NAMES_LISTED: usize = 12;
 
 /// What follows "there is no such name": the nearest of the names that exist where one is near,
 /// otherwise the names themselves.
-pub(super) fn suggestion<'a>(
+pub(crate) fn suggestion<'a>(
     name: &str,
     known: impl Iterator<Item = &'a str> + Clone,
     holder: &str,

@@ -31,10 +31,13 @@ impl NodeCount {
 
 /// Checks the length of an IN list against [`MAX_LITERALS`].
 pub(super) fn check_list_length(path: &Path<'_>, length: usize) -> Result<(), QueryError> {
+    list_length(length).map_err(|problem| path.error(problem))
+}
+
+/// What is wrong with an IN list of that length, if anything.
+pub(crate) fn list_length(length: usize) -> Result<(), String> {
     if length > MAX_LITERALS {
-        return Err(path.error(format!(
-            "the IN list has {length} values; at most {MAX_LITERALS} are allowed"
-        )));
+        return Err(format!("the IN list has {length} values; at most {MAX_LITERALS} are allowed"));
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ mod ast_condition;
 mod ast_json;
 mod builder;
 mod condition;
-mod draft;
+pub(crate) mod draft;
 mod error;
 mod filter;
 mod form;
@@ -36,6 +36,7 @@ mod params;
 mod path;
 mod relation;
 mod resolve;
+mod statement;
 
 use std::sync::Arc;
 
@@ -53,7 +54,10 @@ pub use limits::{MAX_DEPTH, MAX_LITERALS, MAX_NODES};
 pub use params::Params;
 pub use penstock_operators::key::Direction::{self, Asc, Desc};
 
+pub(crate) use error::suggestion;
 use form::{Body, Origin};
+pub(crate) use limits::list_length;
+use statement::Statement;
 
 /// A query over one table with subqueries for related rows. See the [module](self) for how to
 /// make one.
@@ -65,6 +69,8 @@ pub struct Query {
     table: String,
     body: Body,
     origin: Origin,
+    /// A statement of SQL, which says everything that the table and the body would.
+    sql: Option<Box<Statement>>,
 }
 
 /// A query that has been checked and planned.
@@ -112,6 +118,9 @@ impl Query {
     /// Names that the schema does not have, comparisons between types, parameters that are not
     /// supplied, and queries beyond [`MAX_DEPTH`], [`MAX_NODES`] or [`MAX_LITERALS`].
     pub fn compile(&self, schema: &Schema, params: &Params) -> Result<CompiledQuery, QueryError> {
-        level::compile(self, schema, params)
+        match &self.sql {
+            Some(statement) => self.compile_sql(statement, schema, params),
+            None => level::compile(self, schema, params),
+        }
     }
 }

@@ -7,7 +7,11 @@ use crate::row_input::RowInput;
 impl Query {
     /// The query with another limit.
     pub(crate) fn with_limit(mut self, limit: Option<usize>) -> Query {
-        self.body.limit = limit;
+        if self.is_sql() {
+            self.limit_statement(limit);
+        } else {
+            self.body.limit = limit;
+        }
         self
     }
 

@@ -68,6 +68,14 @@ impl Params {
         self
     }
 
+    /// The single value of a name.
+    pub(crate) fn value(&self, name: &str) -> Option<&Value> {
+        match self.named.get(name)? {
+            Bound::One(value) => Some(value),
+            Bound::List(_) => None,
+        }
+    }
+
     /// What a term stands for, if it is a parameter or a literal; `None` for a column.
     pub(super) fn bind(&self, term: &Term, path: &Path<'_>) -> Result<Option<Bound>, QueryError> {
         match term {

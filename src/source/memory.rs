@@ -10,6 +10,7 @@ use penstock_operators::source::{
 
 use super::FixedState;
 use super::access::Access;
+use super::check_shape;
 use super::table::{IndexId, PRIMARY, TableStore};
 
 /// Typed tables in memory, ordered by primary key, with an index for each further order that a
@@ -136,39 +137,6 @@ impl MemorySource {
             None => Err(no_table(table)),
         }
     }
-
-    /// Whether a shape can be read: columns that exist, once each, and a total order.
-    fn check_shape(&self, shape: &ScanShape) -> Result<(), SourceError> {
-        let (schema, _) = self.table(shape.table)?;
-        let refuse = |reason: String| {
-            Err(SourceError { context: format!("table \"{}\"", schema.name()), reason })
-        };
-        let name = |column: usize| &*schema.columns()[column].name;
-        let order: Vec<usize> = shape.order.iter().map(|(column, _)| *column).collect();
-        for (columns, what) in [(&shape.equal, "columns held equal"), (&order, "order")] {
-            for (position, column) in columns.iter().enumerate() {
-                if *column >= schema.columns().len() {
-                    return refuse(format!(
-                        "the {what} of a read names column {column}, but there are {}",
-                        schema.columns().len()
-                    ));
-                }
-                if columns[..position].contains(column) {
-                    return refuse(format!(
-                        "the {what} of a read names column \"{}\" twice",
-                        name(*column)
-                    ));
-                }
-            }
-        }
-        match schema.primary_key().iter().find(|column| !order.contains(column)) {
-            Some(column) => refuse(format!(
-                "the order of a read lacks the primary-key column \"{}\", so it is not total",
-                name(*column)
-            )),
-            None => Ok(()),
-        }
-    }
 }
 
 impl Source for MemorySource {
@@ -183,7 +151,7 @@ impl Source for MemorySource {
             scan.users += 1;
             return Ok(*id);
         }
-        self.check_shape(shape)?;
+        check_shape(self.table(shape.table)?.0, shape)?;
         let (schema, store) = self.table_mut(shape.table)?;
         let (access, spec) = Access::new(schema.primary_key(), shape);
         let index = spec.map_or(PRIMARY, |spec| store.acquire(spec));

@@ -1,6 +1,7 @@
 //! Sources: where rows live, behind [`penstock_operators::source::Source`].
 //!
-//! [`MemorySource`] keeps every table in ordered maps and is the reference for what a source does.
+//! [`MemorySource`] keeps every table in ordered maps and is the reference for what a source does;
+//! `SqliteSource` reads and writes an SQLite file.
 //! Sources know neither queries nor subscriptions.
 
 mod access;
@@ -8,7 +9,10 @@ mod load;
 mod memory;
 mod pending;
 mod pieces;
+mod shape;
 mod span;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod table;
 mod tree;
 mod unique;
@@ -17,6 +21,9 @@ mod unique;
 mod tests;
 
 pub use memory::MemorySource;
+pub(crate) use shape::check_shape;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{Attached, SqliteOptions, SqliteSource};
 
 /// A hasher state that is the same in every process, so that no answer depends on the run.
 type FixedState = ahash::RandomState;

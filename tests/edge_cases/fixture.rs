@@ -19,11 +19,24 @@ use penstock::{
     TableSchema, Transaction, Tree, Value, ValueRef,
 };
 
+use super::sqlite_tables::sqlite_source;
+
 /// A database made from text, with the means to write to it and to show its results.
 pub(crate) struct Fixture {
     pub(crate) db: Database,
     /// The shown columns of each table.
     shown: BTreeMap<String, Vec<String>>,
+}
+
+/// What holds the rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rows {
+    InMemory,
+    InSqlite,
+}
+
+impl Rows {
+    pub(crate) const ALL: [Rows; 2] = [Rows::InMemory, Rows::InSqlite];
 }
 
 /// A text being read from its start.
@@ -92,7 +105,8 @@ fn value(column_type: ColumnType, text: &str) -> Value {
     }
     match column_type {
         ColumnType::Boolean => Value::Bool(text.parse().expect("true or false")),
-        ColumnType::Number => match text.parse::<i64>() {
+        // In SQLite a number's column has no type, so that it keeps what it gets.
+        ColumnType::Number | ColumnType::Any => match text.parse::<i64>() {
             Ok(integer) => Value::Int(integer),
             Err(_) => Value::Float(text.parse().expect("a number")),
         },
@@ -120,8 +134,13 @@ fn all_columns(table: &TableSchema) -> Vec<usize> {
 }
 
 impl Fixture {
-    /// A database with the given tables, which checks itself after every commit.
+    /// A database in memory with the given tables, which checks itself after every commit.
     pub(crate) fn new(tables: &str) -> Fixture {
+        Fixture::over(Rows::InMemory, tables)
+    }
+
+    /// A database with the given tables, which checks itself after every commit.
+    pub(crate) fn over(kind: Rows, tables: &str) -> Fixture {
         let mut fixture = Vec::new();
         let mut shown = BTreeMap::new();
         let mut rows: Vec<(String, Vec<Vec<String>>)> = Vec::new();
@@ -138,7 +157,13 @@ impl Fixture {
             rows.push((name, table_rows));
         }
         let schema = Schema::new(fixture).expect("the tables of a test are sound");
-        let db = Database::builder().verify_every_commit(true).in_memory(schema);
+        let builder = Database::builder().verify_every_commit(true);
+        let db = match kind {
+            Rows::InMemory => builder.in_memory(schema),
+            Rows::InSqlite => {
+                builder.with_source(sqlite_source(&schema).expect("tables in memory"))
+            }
+        };
         let db = db.expect("a database in memory");
         let schema = db.schema();
         for (name, rows) in rows {

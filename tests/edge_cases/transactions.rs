@@ -3,7 +3,7 @@
 use penstock::{Query, Related, Value, col, exists, or};
 
 use super::check::{Live, check, check_each};
-use super::fixture::{Fixture, changes};
+use super::fixture::{Fixture, Rows, changes};
 
 #[test]
 fn case_45_a_row_that_is_needed_twice_stays_in_the_row_set() {
@@ -63,6 +63,16 @@ fn case_46_a_unique_value_may_be_swapped_within_a_transaction() {
     assert_eq!((fixture.tree(&tree).as_str(), patches.len()), ("1:a 2:b", 0));
     fixture.write("~t(1) u=c");
     assert_eq!(fixture.tree(&live.follow().0), "1:c 2:b");
+
+    // SQLite checks at each write, so that a swap takes a value in between.
+    let fixture = Fixture::over(Rows::InSqlite, tables);
+    let mut live = Live::new(&fixture.db, &Query::table("t"), true);
+    let refused = fixture.try_write("~t(1) u=b; ~t(2) u=a").expect_err("two rows with u = b");
+    assert!(refused.to_string().contains("id = 1 and id = 2 have the same u"), "{refused}");
+    fixture.write("~t(1) u=c; ~t(2) u=a; ~t(1) u=b");
+    let (tree, patches) = live.follow();
+    let found = (fixture.tree(&tree), changes(&patches));
+    assert_eq!(found, ("1:b 2:a".to_owned(), "~1 ~2".to_owned()));
 }
 
 #[test]

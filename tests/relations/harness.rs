@@ -127,7 +127,11 @@ impl Harness {
         }
         let trees: Vec<Arc<[Node]>> =
             self.live.iter().map(|(_, root)| self.graph.snapshot(*root)).collect();
-        self.graph.advance(&mut self.source, &batch).expect("no faults");
+        // Now and then nothing is said of what changed.
+        match self.random.chance(6) {
+            false => self.graph.advance(&mut self.source, &batch).expect("no faults"),
+            true => self.graph.reread(&mut self.source).expect("no faults"),
+        }
         if self.random.chance(8) {
             self.graph.undo();
             self.source.rollback();
@@ -149,7 +153,10 @@ impl Harness {
             self.live.iter().map(|(_, root)| self.graph.snapshot(*root)).collect();
         let sizes = (self.graph.size(), self.graph.relations_size());
         self.source.faults.arm(self.random.below(20) as u64 + 1);
-        let outcome = self.graph.advance(&mut self.source, batch);
+        let outcome = match self.random.chance(3) {
+            false => self.graph.advance(&mut self.source, batch),
+            true => self.graph.reread(&mut self.source),
+        };
         self.source.faults.disarm();
         if outcome.is_ok() {
             self.graph.undo();

@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use penstock::{
-    Database, Error, MemorySource, Params, Patch, Query, RowView, Source, Subscription, Tree,
+    Database, Error, MemorySource, Params, Patch, Query, RowView, Schema, Source, Subscription,
+    Tree,
 };
 
 use super::ast::ast;
@@ -29,7 +30,13 @@ pub(crate) struct Options {
     /// Let every other transaction be another database's over the same rows, of which this one is
     /// told so much.
     pub(crate) others: Option<Telling>,
+    /// What makes the database, with another over the same rows if there is to be one; without it
+    /// they are in memory. Such databases check unique keys at once, so there are none.
+    pub(crate) open: Option<Open>,
 }
+
+/// Makes the database and perhaps another over the same rows.
+pub(crate) type Open = fn(&Schema) -> Result<(Database, Option<Database>), String>;
 
 /// At how many operations of one action the source fails at most.
 const FAULTS_MAX: u64 = 80;
@@ -62,10 +69,13 @@ struct Harness {
 
 /// Runs a case and returns all patches as text.
 pub(crate) fn run(case: &Case, options: Options) -> Result<String, String> {
-    let Script { start, actions } = Script::new(case);
+    let Script { start, actions } = Script::new(case, options.open.is_none());
     let schema = start.schema()?;
     let faults = options.faults.then(Arc::<Faults>::default);
     let (db, other) = match options.others {
+        None if options.open.is_some() => {
+            options.open.map_or_else(|| Err(String::new()), |open| open(&schema))?
+        }
         None => (open(MemorySource::new(schema), faults.as_ref())?, None),
         Some(telling) => {
             let store = Store::new(schema);

@@ -1,6 +1,7 @@
 //! What a case comes to: a model to begin with, and actions. Decided without the engine.
 
 use std::fmt;
+use std::rc::Rc;
 
 use penstock::Value;
 
@@ -41,8 +42,12 @@ pub(crate) enum Ending {
 const LIVE_MAX: usize = 7;
 
 impl Script {
-    pub(crate) fn new(case: &Case) -> Script {
-        let start = case.model();
+    /// With `unique_keys` unset the tables have none.
+    pub(crate) fn new(case: &Case, unique_keys: bool) -> Script {
+        let mut start = case.model();
+        if !unique_keys {
+            Rc::make_mut(&mut start.tables).iter_mut().for_each(|table| table.unique.clear());
+        }
         let mut script = Script { start: start.clone(), actions: Vec::new() };
         let mut model = start;
         let mut live: Vec<TestQuery> = Vec::new();
@@ -157,7 +162,7 @@ impl Action {
 impl fmt::Debug for Case {
     /// What the case comes to, and its bytes, to be kept as a file of the corpus.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let script = Script::new(self);
+        let script = Script::new(self, true);
         writeln!(f, "\n{}", script.start)?;
         for action in &script.actions {
             action.describe(&script.start.tables, f)?;

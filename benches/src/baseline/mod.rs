@@ -2,6 +2,7 @@
 //! without an engine. Rows are shared handles, changes are handed over as patches, and the results
 //! meet the same checksums.
 
+pub mod aggregates;
 pub mod lists;
 pub mod owners;
 pub mod top;

@@ -13,6 +13,7 @@ use penstock::Error;
 use crate::alloc::start_counting;
 use crate::data::{Data, Sizes};
 use crate::report::{Origin, Outcome, Samples};
+use crate::setting::{Setting, SourceKind};
 use crate::workloads::{WORKLOADS, Workload, named};
 use options::{Child, Engine, Options, Parsed};
 
@@ -54,13 +55,13 @@ fn measure(child: &Child) -> Result<Outcome, Error> {
     let [workload] = workloads.as_slice() else {
         return Err(Error::abort("a child process runs one workload"));
     };
-    let run = match child.engine {
-        Engine::Hand => workload.hand,
-        Engine::Penstock if child.bytes => workload.bytes,
-        Engine::Penstock => Some(workload.run),
-    };
-    let run = run.ok_or_else(|| Error::abort("this workload does not exist for this engine"))?;
-    run(&Data::generate(Sizes::scaled(child.scale)))
+    let nothing = || Error::abort("this workload does not exist for this engine");
+    let data = Data::generate(Sizes::scaled(child.scale));
+    if child.engine == Engine::Hand {
+        return workload.hand.ok_or_else(nothing)?(&data);
+    }
+    let run = if child.bytes { workload.bytes } else { Some(workload.run) };
+    run.ok_or_else(nothing)?(&Setting { data, source: child.source })
 }
 
 fn run(options: &Options) -> ExitCode {
@@ -71,13 +72,22 @@ fn run(options: &Options) -> ExitCode {
     let is_meant =
         |workload: &&Workload| options.only.is_empty() || options.only.contains(&workload.name);
     for workload in WORKLOADS.iter().filter(is_meant) {
-        for &engine in &options.engines {
-            match samples(options, workload, engine) {
-                Ok(Some(samples)) => failed |= !print(options, workload, engine, &samples),
-                Ok(None) => {}
-                Err(problem) => {
-                    eprintln!("workloads: {} by {}: {problem}", workload.name, engine.name());
-                    failed = true;
+        for &source in &options.sources {
+            for &engine in &options.engines {
+                let origin = Origin {
+                    engine: engine.name(),
+                    source: source.name(),
+                    workload: workload.name,
+                };
+                match samples(options, workload, engine, source) {
+                    Ok(Some(samples)) => {
+                        failed |= !print(options, workload, engine, source, &samples);
+                    }
+                    Ok(None) => {}
+                    Err(problem) => {
+                        eprintln!("workloads: {origin}: {problem}");
+                        failed = true;
+                    }
                 }
             }
         }
@@ -90,17 +100,18 @@ fn samples(
     options: &Options,
     workload: &Workload,
     engine: Engine,
+    source: SourceKind,
 ) -> Result<Option<Samples>, String> {
     let passes: &[bool] = match engine {
-        Engine::Hand if workload.hand.is_none() => return Ok(None),
+        Engine::Hand if workload.hand.is_none() || source.is_sqlite() => return Ok(None),
         Engine::Penstock if workload.bytes.is_some() => &[false, true],
         _ => &[false],
     };
     let mut samples = Samples::default();
     for _ in 0..options.repeats {
         for &bytes in passes {
-            let child =
-                Child { workload: workload.name.to_owned(), engine, scale: options.scale, bytes };
+            let (workload, scale) = (workload.name.to_owned(), options.scale);
+            let child = Child { workload, engine, source, scale, bytes };
             samples.add(&spawn(&child)?)?;
         }
     }
@@ -122,12 +133,20 @@ fn spawn(child: &Child) -> Result<String, String> {
 }
 
 /// Prints the figures of one workload; returns whether its checksums are right.
-fn print(options: &Options, workload: &Workload, engine: Engine, samples: &Samples) -> bool {
-    let origin = Origin { engine: engine.name(), source: options.source, workload: workload.name };
+fn print(
+    options: &Options,
+    workload: &Workload,
+    engine: Engine,
+    source: SourceKind,
+    samples: &Samples,
+) -> bool {
+    let origin = Origin { engine: engine.name(), source: source.name(), workload: workload.name };
     for summary in samples.summaries() {
+        let known = workload.figure(source, &summary.metric);
+        let known = known.filter(|_| engine == Engine::Penstock);
         match options.json {
             true => println!("{}", origin.json(&summary)),
-            false => println!("{}", table::line(&origin, workload, &summary)),
+            false => println!("{}", table::line(&origin, known, &summary)),
         }
     }
     let Some(first) = samples.checks.first() else { return true };
@@ -139,8 +158,7 @@ fn print(options: &Options, workload: &Workload, engine: Engine, samples: &Sampl
     let expected = reference.unwrap_or(first);
     let wrong = samples.checks.iter().find(|check| *check != expected);
     if let Some(wrong) = wrong {
-        let (engine, workload) = (origin.engine, origin.workload);
-        eprintln!("workloads: {workload} by {engine}: check is {wrong}, should be {expected}");
+        eprintln!("workloads: {origin}: check is {wrong}, should be {expected}");
     }
     wrong.is_none()
 }
@@ -149,11 +167,13 @@ fn print(options: &Options, workload: &Workload, engine: Engine, samples: &Sampl
 mod tests {
     use super::{Engine, Options, print, table};
     use crate::report::{Origin, Samples};
+    use crate::setting::SourceKind;
     use crate::workloads::named;
 
     fn options(scale: u32) -> Options {
         let engines = vec![Engine::Penstock];
-        Options { source: "memory", engines, only: Vec::new(), repeats: 2, scale, json: true }
+        let sources = vec![SourceKind::Memory];
+        Options { sources, engines, only: Vec::new(), repeats: 2, scale, json: true }
     }
 
     fn is_right(checks: &[&str], scale: u32) -> bool {
@@ -161,7 +181,7 @@ mod tests {
         for check in checks {
             samples.add(&format!("check\t{check}\trows:fnv1a32\n")).expect("a well-formed line");
         }
-        print(&options(scale), named("W4")[0], Engine::Penstock, &samples)
+        print(&options(scale), named("W4")[0], Engine::Penstock, SourceKind::Memory, &samples)
     }
 
     #[test]

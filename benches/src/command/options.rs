@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::setting::SourceKind;
 use crate::workloads::{WORKLOADS, named};
 
 const USAGE: &str = "\
@@ -9,7 +10,8 @@ Runs the workloads of BENCHMARKS.md and prints what they cost.
 
 USAGE: workloads [OPTIONS]
 
-  --source memory     where the rows live (sqlite is not there yet)
+  --source SOURCE     where the rows live: memory (default), sqlite (a file with a write-ahead log
+                      in the folder for temporary files), sqlite-memory, or all
   --engine ENGINE     penstock (default), hand (the same work written by hand, without an engine;
                       for some workloads), or all
   --only NAMES        only these workloads, separated by commas; W5 stands for all of its sizes
@@ -17,6 +19,15 @@ USAGE: workloads [OPTIONS]
   --scale K           K times the rows (default 1); checksums are compared at scale 1 only
   --json              one line of JSON per metric
   --help              this text
+
+Over SQLite every run does the same work with SQLite alone beside ours, in turns:
+  raw_cpu, raw_begin_cpu      the same writes, autocommitted and between BEGIN and COMMIT
+  push_cpu, push_sql_cpu      ours: as whole rows, and as the same statements of SQL
+  push_vs_raw, push_sql_vs_raw  ours over raw_cpu
+  requery_cpu                 a write and the SELECT again, for up to 100 writes or one second
+  select_cpu                  one SELECT for the same rows, related rows as JSON
+  hydrate_vs_select           hydrate_warm_cpu over select_cpu
+The result must be what that SELECT returns.
 
 Times are CPU time of the process in microseconds, per operation, except push_p50 and push_p99,
 which are wall time. The exit code is 1 if a result's checksum differs from the reference.
@@ -53,7 +64,7 @@ pub(super) enum Parsed {
 /// What to run.
 #[derive(Debug, PartialEq)]
 pub(super) struct Options {
-    pub(super) source: &'static str,
+    pub(super) sources: Vec<SourceKind>,
     pub(super) engines: Vec<Engine>,
     /// Names of workloads; all, if empty.
     pub(super) only: Vec<&'static str>,
@@ -67,6 +78,7 @@ pub(super) struct Options {
 pub(super) struct Child {
     pub(super) workload: String,
     pub(super) engine: Engine,
+    pub(super) source: SourceKind,
     pub(super) scale: u32,
     /// Whether it measures memory instead of time.
     pub(super) bytes: bool,
@@ -77,7 +89,8 @@ impl Child {
     pub(super) fn arguments(&self) -> Vec<String> {
         let mut arguments: Vec<String> =
             ["--child", &self.workload, "--engine", self.engine.name()].map(str::to_owned).into();
-        arguments.extend(["--scale".to_owned(), self.scale.to_string()]);
+        arguments.extend(["--source", self.source.name(), "--scale"].map(str::to_owned));
+        arguments.push(self.scale.to_string());
         if self.bytes {
             arguments.push("--bytes".to_owned());
         }
@@ -87,7 +100,7 @@ impl Child {
 
 pub(super) fn parse(arguments: &[String]) -> Result<Parsed, String> {
     let mut options = Options {
-        source: "memory",
+        sources: vec![SourceKind::Memory],
         engines: vec![Engine::Penstock],
         only: Vec::new(),
         repeats: 3,
@@ -102,7 +115,7 @@ pub(super) fn parse(arguments: &[String]) -> Result<Parsed, String> {
         match argument {
             "--help" | "-h" => return Ok(Parsed::Help),
             "--json" => options.json = true,
-            "--source" => check_source(value()?)?,
+            "--source" => options.sources = sources(value()?)?,
             "--engine" => options.engines = engines(value()?)?,
             "--only" => options.only = only(value()?)?,
             "--repeats" => options.repeats = positive(argument, value()?)? as usize,
@@ -112,19 +125,23 @@ pub(super) fn parse(arguments: &[String]) -> Result<Parsed, String> {
             unknown => return Err(format!("there is no option {unknown}")),
         }
     }
-    Ok(match (child, options.engines.as_slice()) {
-        (Some(workload), &[engine]) => {
-            Parsed::Child(Child { workload, engine, scale: options.scale, bytes })
+    Ok(match (child, options.engines.as_slice(), options.sources.as_slice()) {
+        (Some(workload), &[engine], &[source]) => {
+            Parsed::Child(Child { workload, engine, source, scale: options.scale, bytes })
         }
         _ => Parsed::Run(options),
     })
 }
 
-fn check_source(source: &str) -> Result<(), String> {
-    match source {
-        "memory" => Ok(()),
-        "sqlite" => Err("--source sqlite is not there yet; use --source memory".to_owned()),
-        other => Err(format!("there is no source {other}; there is: memory")),
+fn sources(name: &str) -> Result<Vec<SourceKind>, String> {
+    if name == "all" {
+        return Ok(SourceKind::ALL.into());
+    }
+    match SourceKind::ALL.into_iter().find(|kind| kind.name() == name) {
+        Some(kind) => Ok(vec![kind]),
+        None => {
+            Err(format!("there is no source {name}; there are: memory, sqlite, sqlite-memory, all"))
+        }
     }
 }
 
@@ -180,6 +197,7 @@ pub(super) fn help() -> String {
 #[cfg(test)]
 mod tests {
     use super::{Child, Engine, Parsed, help, parse};
+    use crate::setting::SourceKind;
     use crate::workloads::WORKLOADS;
 
     fn arguments(text: &str) -> Vec<String> {
@@ -188,9 +206,12 @@ mod tests {
 
     #[test]
     fn options_are_read() {
-        let parsed = parse(&arguments("--only w4,W5 --engine all --repeats 2 --scale 10 --json"));
+        let parsed = parse(&arguments(
+            "--only w4,W5 --engine all --source all --repeats 2 --scale 10 --json",
+        ));
         let Ok(Parsed::Run(options)) = parsed else { panic!("{parsed:?}") };
         assert_eq!(options.only, ["W4", "W5q10", "W5q100", "W5q1000", "W5q10000"]);
+        assert_eq!(options.sources, SourceKind::ALL);
         assert_eq!(options.engines, [Engine::Penstock, Engine::Hand]);
         assert_eq!((options.repeats, options.scale, options.json), (2, 10, true));
     }
@@ -198,8 +219,8 @@ mod tests {
     #[test]
     fn a_child_is_told_all_it_needs() {
         for bytes in [false, true] {
-            let child =
-                Child { workload: "W7".to_owned(), engine: Engine::Penstock, scale: 3, bytes };
+            let (workload, source) = ("W7".to_owned(), SourceKind::SqliteFile);
+            let child = Child { workload, engine: Engine::Penstock, source, scale: 3, bytes };
             assert_eq!(parse(&child.arguments()), Ok(Parsed::Child(child)));
         }
     }
@@ -207,7 +228,10 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         let cases = [
-            ("--source sqlite", "--source sqlite is not there yet; use --source memory"),
+            (
+                "--source postgres",
+                "there is no source postgres; there are: memory, sqlite, sqlite-memory, all",
+            ),
             ("--engine zql", "there is no engine zql; there are: penstock, hand, all"),
             ("--repeats 0", "--repeats needs a number from 1 on, found 0"),
             ("--scale", "--scale needs a value after it"),

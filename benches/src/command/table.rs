@@ -1,31 +1,30 @@
 //! The output for people.
 
 use crate::report::{Origin, Summary, short};
-use crate::workloads::Workload;
+use crate::workloads::Figure;
 
 /// The head of the table.
 pub(super) fn head() -> String {
     columns(&[
-        "workload", "engine", "metric", "median", "min", "max", "unit", "target", "ZQL", "ZQL/this",
+        "workload", "engine", "source", "metric", "median", "min", "max", "unit", "target", "ZQL",
+        "ZQL/this",
     ])
 }
 
 /// One metric.
-pub(super) fn line(origin: &Origin<'_>, workload: &Workload, summary: &Summary) -> String {
-    let known = workload.figures.iter().find(|figure| figure.metric == summary.metric);
-    let known = known.filter(|_| origin.engine == "penstock");
-    let (target, zql, ratio) = match known {
-        Some(figure) => {
-            let verdict = if summary.value <= figure.target { "met" } else { "MISSED" };
-            let ratio = figure.zql / summary.value;
-            (format!("{} {verdict}", short(figure.target)), short(figure.zql), short(ratio))
-        }
-        None => Default::default(),
-    };
+pub(super) fn line(origin: &Origin<'_>, known: Option<&Figure>, summary: &Summary) -> String {
+    let target = known.and_then(|figure| figure.target).map(|target| {
+        let verdict = if summary.value <= target { "met" } else { "MISSED" };
+        format!("{} {verdict}", short(target))
+    });
+    let zql = known.and_then(|figure| figure.zql);
+    let ratio = zql.map(|zql| short(zql / summary.value)).unwrap_or_default();
+    let (target, zql) = (target.unwrap_or_default(), zql.map(short).unwrap_or_default());
     let [value, min, max] = [summary.value, summary.min, summary.max].map(short);
     columns(&[
         origin.workload,
         origin.engine,
+        origin.source,
         &summary.metric,
         &value,
         &min,
@@ -44,14 +43,17 @@ pub(super) fn check(origin: &Origin<'_>, check: &str, reference: Option<&str>) -
         Some(_) => "DIFFERS from the reference",
         None => "",
     };
-    let Origin { workload, engine, .. } = origin;
-    format!("{workload:<9} {engine:<8} {:<37} {check} {verdict}", "check").trim_end().to_owned()
+    let Origin { workload, engine, source } = origin;
+    let name = "check";
+    format!("{workload:<9} {engine:<8} {source:<13} {name:<37} {check} {verdict}")
+        .trim_end()
+        .to_owned()
 }
 
-fn columns(cells: &[&str; 10]) -> String {
-    let [workload, engine, metric, value, min, max, unit, target, zql, ratio] = cells;
+fn columns(cells: &[&str; 11]) -> String {
+    let [workload, engine, source, metric, value, min, max, unit, target, zql, ratio] = cells;
     format!(
-        "{workload:<9} {engine:<8} {metric:<37} {value:>9} {min:>9} {max:>9} {unit:<7} \
+        "{workload:<9} {engine:<8} {source:<13} {metric:<37} {value:>9} {min:>9} {max:>9} {unit:<7} \
          {target:>12} {zql:>8} {ratio:>8}"
     )
     .trim_end()

@@ -1,17 +1,20 @@
 //! Many live queries, of which few see a change; and many subscribers of one query.
 
+use std::hint::black_box;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use penstock::{Database, Error, Subscription};
+use penstock::{Database, Error, Subscription, Value};
 
-use super::live::{push, singly, take_changes};
+use super::live::{edits, push, take_changes};
 use super::queries;
+use super::subjects;
 use crate::alloc::live_bytes;
 use crate::check::Check;
 use crate::cpu::CpuTimer;
-use crate::data::{Data, issue_edits};
-use crate::report::{BYTES, MICROS, Outcome};
-use crate::tables::{database, edit_changes};
+use crate::data::{Data, user_id};
+use crate::report::{BYTES, MICROS, Outcome, RATIO};
+use crate::setting::Setting;
+use crate::sqlite::Plain;
 
 const EDITS: usize = 1_000;
 const COPIES: usize = 1_000;
@@ -30,19 +33,35 @@ fn subscribe_owners(
 
 /// W5 with `QUERIES` queries. A callback notes which subscriptions have something to read; those
 /// and no others are read after each transaction.
-pub(super) fn owners<const QUERIES: usize>(data: &Data) -> Result<Outcome, Error> {
-    let db = database(data)?;
-    let transactions = singly(edit_changes(data, &issue_edits(data, EDITS))?);
+pub(super) fn owners<const QUERIES: usize>(setting: &Setting) -> Result<Outcome, Error> {
+    let data = &setting.data;
+    let opened = setting.open(&[subjects::OWNER_INDEX])?;
+    let db = &opened.db;
+    let transactions = edits(&opened, data, EDITS)?;
     let mut outcome = Outcome::default();
 
     let timer = CpuTimer::start();
     let mut subscriptions = Vec::with_capacity(QUERIES);
     for owner in (0..data.sizes.users).cycle().take(QUERIES) {
         let subscription = db.subscribe(queries::of_owner(owner))?;
-        std::hint::black_box(subscription.rows());
+        black_box(subscription.rows());
         subscriptions.push(subscription);
     }
-    outcome.push("hydrate_per_query_cpu", timer.micros() / QUERIES as f64, MICROS);
+    let hydrated = timer.micros() / QUERIES as f64;
+    outcome.push("hydrate_per_query_cpu", hydrated, MICROS);
+    let select_all = |plain: &Plain| {
+        (0..data.sizes.users).cycle().take(QUERIES).try_for_each(|owner| {
+            let owner = [Value::from(user_id(owner))];
+            plain.select(subjects::SELECT_OF_OWNER, &owner).map(|rows| drop(black_box(rows)))
+        })
+    };
+    if let Some(plain) = &opened.plain {
+        let timer = CpuTimer::start();
+        select_all(plain)?;
+        let selected = timer.micros() / QUERIES as f64;
+        outcome.push("select_per_query_cpu", selected, MICROS);
+        outcome.push("hydrate_vs_select", hydrated / selected, RATIO);
+    }
 
     let ready: Arc<Mutex<Vec<usize>>> = Arc::default();
     for (number, subscription) in subscriptions.iter_mut().enumerate() {
@@ -52,7 +71,7 @@ pub(super) fn owners<const QUERIES: usize>(data: &Data) -> Result<Outcome, Error
         });
     }
     let mut patches = 0;
-    push(&db, transactions, &mut outcome, || {
+    push(&opened, transactions, &mut outcome, Some(&select_all), || {
         for number in ready.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             patches += take_changes(&mut subscriptions[number]);
         }
@@ -70,13 +89,15 @@ pub(super) fn owners<const QUERIES: usize>(data: &Data) -> Result<Outcome, Error
 }
 
 /// What the live queries of W5 hold, beyond tables and indexes.
-pub(super) fn owners_bytes<const QUERIES: usize>(data: &Data) -> Result<Outcome, Error> {
-    let db = database(data)?;
+pub(super) fn owners_bytes<const QUERIES: usize>(setting: &Setting) -> Result<Outcome, Error> {
+    let data = &setting.data;
+    let opened = setting.open(&[subjects::OWNER_INDEX])?;
+    let db = &opened.db;
     // Keeps the index that the queries share, so that it does not count as theirs.
     let owner = data.sizes.users;
     let _index = db.subscribe(queries::of_owner(owner))?;
     let (measured, counted) = (live_bytes(), db.memory_usage()?.queries);
-    let subscriptions = subscribe_owners(&db, data, QUERIES)?;
+    let subscriptions = subscribe_owners(db, data, QUERIES)?;
     let measured = (live_bytes() - measured) as f64;
     let counted = db.memory_usage()?.queries.saturating_sub(counted) as f64;
     let mut outcome = Outcome::default();
@@ -86,15 +107,21 @@ pub(super) fn owners_bytes<const QUERIES: usize>(data: &Data) -> Result<Outcome,
 }
 
 /// W6. Every subscriber is read after every transaction.
-pub(super) fn w6(data: &Data) -> Result<Outcome, Error> {
-    let db = database(data)?;
+pub(super) fn w6(setting: &Setting) -> Result<Outcome, Error> {
+    let (data, subject) = (&setting.data, subjects::list());
+    let opened = setting.open(subject.indexes)?;
+    let db = &opened.db;
     let mut subscriptions = (0..COPIES)
-        .map(|_| db.subscribe(queries::list()))
+        .map(|_| db.subscribe(subject.query.clone()))
         .collect::<Result<Vec<Subscription>, Error>>()?;
-    let transactions = singly(edit_changes(data, &issue_edits(data, EDITS))?);
+    let transactions = edits(&opened, data, EDITS)?;
     let mut outcome = Outcome::default();
     let mut patches = 0;
-    push(&db, transactions, &mut outcome, || {
+    let requery = |plain: &Plain| {
+        (0..COPIES)
+            .try_for_each(|_| plain.select(subject.select, &[]).map(|rows| drop(black_box(rows))))
+    };
+    push(&opened, transactions, &mut outcome, Some(&requery), || {
         patches += subscriptions.iter_mut().map(take_changes).sum::<usize>();
     })?;
     if patches == 0 || patches % COPIES != 0 {

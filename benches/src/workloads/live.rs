@@ -3,26 +3,36 @@
 use std::hint::black_box;
 
 use penstock::operators::source::Change;
-use penstock::{Database, Error, Query, Subscription, row};
+use penstock::{Error, Subscription, row};
 
+use super::beside::{self, Requery};
 use super::queries;
+use super::subjects::{self, Subject};
 use crate::check::Check;
 use crate::cpu::{CpuTimer, Laps};
 use crate::data::{Data, comment_adds, issue_edits, issue_id, label_toggles};
 use crate::report::{MICROS, Outcome};
-use crate::tables::{comment_changes, database, edit_changes, toggle_changes};
+use crate::setting::{Opened, Setting};
+use crate::sqlite::Plain;
+use crate::tables::{comment_changes, edit_changes, toggle_changes};
 
 const EDITS: usize = 10_000;
+const ADDS: usize = 10_000;
 const TOGGLES: usize = 5_000;
 
 /// Applies the transactions one by one; `take` is called after each and receives what it changed.
-/// The figures are per change.
+/// The figures are per change. Over SQLite, SQLite does the same in turns with it.
 pub(super) fn push(
-    db: &Database,
+    opened: &Opened,
     transactions: Vec<Vec<Change>>,
     outcome: &mut Outcome,
+    requery: Option<Requery<'_>>,
     mut take: impl FnMut(),
 ) -> Result<(), Error> {
+    let db = &opened.db;
+    if let Some(plain) = &opened.plain {
+        return beside::push(db, plain, transactions, outcome, requery, take);
+    }
     let changes: usize = transactions.iter().map(Vec::len).sum();
     let per_transaction = changes as f64 / transactions.len() as f64;
     let mut laps = Laps::start(transactions.len());
@@ -53,67 +63,54 @@ pub(super) fn singly(changes: Vec<Change>) -> Vec<Vec<Change>> {
 }
 
 /// One live query under the transactions; ends with the check of its result, which is also
-/// compared with a fresh evaluation.
+/// compared with a fresh evaluation and over SQLite with what SQLite itself returns.
 fn live(
-    db: &Database,
-    query: Query,
+    opened: &Opened,
+    subject: &Subject,
     transactions: Vec<Vec<Change>>,
 ) -> Result<(Outcome, Subscription), Error> {
-    let mut subscription = db.subscribe(query)?;
+    let mut subscription = opened.db.subscribe(subject.query.clone())?;
     black_box(subscription.rows());
     let mut outcome = Outcome::default();
     let mut patches = 0;
-    push(db, transactions, &mut outcome, || patches += take_changes(&mut subscription))?;
+    let requery =
+        |plain: &Plain| plain.select(subject.select, &[]).map(|rows| drop(black_box(rows)));
+    let take = || patches += take_changes(&mut subscription);
+    push(opened, transactions, &mut outcome, Some(&requery), take)?;
     if patches == 0 {
         return Err(Error::abort("no patch arrived"));
     }
-    db.verify()?;
-    let mut check = Check::default();
-    check.tree(&subscription.rows());
+    opened.db.verify()?;
+    let check = subject.check(&subscription.rows());
+    expect_of_sqlite(opened, subject, check)?;
     outcome.check = Some(check);
     Ok((outcome, subscription))
 }
 
-fn edits(data: &Data, count: usize) -> Result<Vec<Vec<Change>>, Error> {
-    Ok(singly(edit_changes(data, &issue_edits(data, count))?))
-}
-
-/// W0.
-pub(super) fn edits_only(data: &Data) -> Result<Outcome, Error> {
-    let mut outcome = Outcome { check: Some(Check::default()), ..Outcome::default() };
-    push(&database(data)?, edits(data, EDITS)?, &mut outcome, || ())?;
-    Ok(outcome)
-}
-
-/// W4.
-pub(super) fn w4(data: &Data) -> Result<Outcome, Error> {
-    let db = database(data)?;
-    let (mut outcome, mut subscription) = live(&db, queries::list(), edits(data, EDITS)?)?;
-    let further = issue_edits(data, 2 * EDITS);
-    let further: Vec<_> =
-        further[EDITS..].iter().map(|edit| (issue_id(edit.issue), edit)).collect();
-    let timer = CpuTimer::start();
-    for (id, edit) in &further {
-        let row = row! { id: id.as_str(), modified: edit.modified, open: edit.open };
-        db.transaction(|tx| tx.update("issue", row))?;
-        take_changes(&mut subscription);
+/// Compares with what SQLite itself returns, over SQLite.
+pub(super) fn expect_of_sqlite(
+    opened: &Opened,
+    subject: &Subject,
+    ours: Check,
+) -> Result<(), Error> {
+    let Some(plain) = &opened.plain else { return Ok(()) };
+    let theirs = plain.check(subject.select, subject.columns)?;
+    if theirs == ours {
+        return Ok(());
     }
-    outcome.push("push_named_cpu", timer.micros() / further.len() as f64, MICROS);
-    Ok(outcome)
+    Err(Error::abort(format!("the result's check is {ours}, that of SQLite's SELECT {theirs}")))
 }
 
-/// W4b.
-pub(super) fn w4b(data: &Data) -> Result<Outcome, Error> {
-    Ok(live(&database(data)?, queries::tree(), edits(data, EDITS)?)?.0)
+/// The *issue edits*, each a transaction.
+pub(super) fn edits(opened: &Opened, data: &Data, count: usize) -> Result<Vec<Vec<Change>>, Error> {
+    Ok(singly(edit_changes(&opened.db.schema(), data, &issue_edits(data, count))?))
 }
 
-/// W4c.
-pub(super) fn w4c(data: &Data) -> Result<Outcome, Error> {
-    let db = database(data)?;
-    let in_view: Vec<u32> =
-        db.query(&queries::list())?.iter().filter_map(|entry| number(&entry)).collect();
-    let changes = comment_changes(&comment_adds(data, &in_view, EDITS))?;
-    Ok(live(&db, queries::tree(), singly(changes))?.0)
+/// The *comment adds*, of which half go to the issues in view of W2.
+fn adds(opened: &Opened, data: &Data) -> Result<Vec<Vec<Change>>, Error> {
+    let view = opened.db.query(&queries::list())?;
+    let in_view: Vec<u32> = view.iter().filter_map(|entry| number(&entry)).collect();
+    Ok(singly(comment_changes(&opened.db.schema(), &comment_adds(data, &in_view, ADDS))?))
 }
 
 /// The number in an entry's id.
@@ -121,25 +118,99 @@ fn number(entry: &penstock::Entry) -> Option<u32> {
     entry.get("id")?.as_str()?.get(1..)?.parse().ok()
 }
 
+/// A query under issue edits.
+fn edited(setting: &Setting, subject: &Subject) -> Result<Outcome, Error> {
+    let opened = setting.open(subject.indexes)?;
+    Ok(live(&opened, subject, edits(&opened, &setting.data, EDITS)?)?.0)
+}
+
+/// A query under added comments.
+fn commented(setting: &Setting, subject: &Subject) -> Result<Outcome, Error> {
+    let opened = setting.open(subject.indexes)?;
+    let adds = adds(&opened, &setting.data)?;
+    Ok(live(&opened, subject, adds)?.0)
+}
+
+/// W0.
+pub(super) fn edits_only(setting: &Setting) -> Result<Outcome, Error> {
+    let opened = setting.open(subjects::NO_INDEXES)?;
+    let mut outcome = Outcome { check: Some(Check::default()), ..Outcome::default() };
+    push(&opened, edits(&opened, &setting.data, EDITS)?, &mut outcome, None, || ())?;
+    Ok(outcome)
+}
+
+/// W4.
+pub(super) fn w4(setting: &Setting) -> Result<Outcome, Error> {
+    let (data, subject) = (&setting.data, subjects::list());
+    let opened = setting.open(subject.indexes)?;
+    let (mut outcome, mut subscription) = live(&opened, &subject, edits(&opened, data, EDITS)?)?;
+    let further = issue_edits(data, 2 * EDITS);
+    let further: Vec<_> =
+        further[EDITS..].iter().map(|edit| (issue_id(edit.issue), edit)).collect();
+    let timer = CpuTimer::start();
+    for (id, edit) in &further {
+        let row = row! { id: id.as_str(), modified: edit.modified, open: edit.open };
+        opened.db.transaction(|tx| tx.update("issue", row))?;
+        take_changes(&mut subscription);
+    }
+    outcome.push("push_named_cpu", timer.micros() / further.len() as f64, MICROS);
+    Ok(outcome)
+}
+
+/// W4b.
+pub(super) fn w4b(setting: &Setting) -> Result<Outcome, Error> {
+    edited(setting, &subjects::tree())
+}
+
+/// W4c.
+pub(super) fn w4c(setting: &Setting) -> Result<Outcome, Error> {
+    commented(setting, &subjects::tree())
+}
+
 /// W4d.
-pub(super) fn w4d(data: &Data) -> Result<Outcome, Error> {
-    Ok(live(&database(data)?, queries::open(), edits(data, EDITS)?)?.0)
+pub(super) fn w4d(setting: &Setting) -> Result<Outcome, Error> {
+    edited(setting, &subjects::open())
 }
 
 /// W4d100.
-pub(super) fn w4d100(data: &Data) -> Result<Outcome, Error> {
-    let changes = edit_changes(data, &issue_edits(data, EDITS))?;
+pub(super) fn w4d100(setting: &Setting) -> Result<Outcome, Error> {
+    let subject = subjects::open();
+    let opened = setting.open(subject.indexes)?;
+    let changes = edits(&opened, &setting.data, EDITS)?.concat();
     let transactions = changes.chunks(100).map(<[Change]>::to_vec).collect();
-    Ok(live(&database(data)?, queries::open(), transactions)?.0)
+    Ok(live(&opened, &subject, transactions)?.0)
 }
 
 /// W8.
-pub(super) fn w8(data: &Data) -> Result<Outcome, Error> {
-    Ok(live(&database(data)?, queries::any_of_three(), edits(data, EDITS)?)?.0)
+pub(super) fn w8(setting: &Setting) -> Result<Outcome, Error> {
+    edited(setting, &subjects::any_of_three())
 }
 
 /// W8b.
-pub(super) fn w8b(data: &Data) -> Result<Outcome, Error> {
-    let changes = toggle_changes(&label_toggles(data, TOGGLES))?;
-    Ok(live(&database(data)?, queries::any_of_three(), singly(changes))?.0)
+pub(super) fn w8b(setting: &Setting) -> Result<Outcome, Error> {
+    let subject = subjects::any_of_three();
+    let opened = setting.open(subject.indexes)?;
+    let toggles = label_toggles(&setting.data, TOGGLES);
+    let changes = toggle_changes(&opened.db.schema(), &toggles)?;
+    Ok(live(&opened, &subject, singly(changes))?.0)
+}
+
+/// W9.
+pub(super) fn w9(setting: &Setting) -> Result<Outcome, Error> {
+    edited(setting, &subjects::by_owner())
+}
+
+/// W10.
+pub(super) fn w10(setting: &Setting) -> Result<Outcome, Error> {
+    edited(setting, &subjects::open_discussion())
+}
+
+/// W10c.
+pub(super) fn w10c(setting: &Setting) -> Result<Outcome, Error> {
+    commented(setting, &subjects::open_discussion())
+}
+
+/// W11.
+pub(super) fn w11(setting: &Setting) -> Result<Outcome, Error> {
+    commented(setting, &subjects::most_discussed())
 }

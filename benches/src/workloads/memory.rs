@@ -2,18 +2,25 @@
 
 use penstock::{Database, Error, MemorySource, RowInput, row};
 
-use super::queries;
+use super::subjects;
 use crate::alloc::live_bytes;
-use crate::check::Check;
 use crate::cpu::CpuTimer;
-use crate::data::{Data, comment_id, issue_id, label_id, label_name, user_id};
-use crate::report::{BYTES, Outcome};
-use crate::tables::{database_with_lasting_indexes, load, schema, table};
+use crate::data::{Data, Sizes, comment_id, issue_id, label_id, label_name, user_id};
+use crate::report::{BYTES, Outcome, RATIO};
+use crate::setting::{Setting, SourceKind};
+use crate::tables::{load, schema, table};
 
 const MICROS_PER_ROW: &str = "µs/row";
 
 /// `load`.
-pub(super) fn load_time(data: &Data) -> Result<Outcome, Error> {
+pub(super) fn load_time(setting: &Setting) -> Result<Outcome, Error> {
+    match setting.source {
+        SourceKind::Memory => load_memory(&setting.data),
+        _ => load_sqlite(setting),
+    }
+}
+
+fn load_memory(data: &Data) -> Result<Outcome, Error> {
     let rows = f64::from(data.sizes.rows());
     let mut outcome = Outcome::default();
 
@@ -30,6 +37,31 @@ pub(super) fn load_time(data: &Data) -> Result<Outcome, Error> {
     if loaded != data.sizes.rows() as usize {
         return Err(Error::abort(format!("{loaded} rows were loaded")));
     }
+    Ok(outcome)
+}
+
+/// Through the library into empty tables of SQLite, and by SQLite alone.
+fn load_sqlite(setting: &Setting) -> Result<Outcome, Error> {
+    let nothing = Sizes { users: 0, issues: 0, comments: 0, labels: 0, issue_labels: 0 };
+    let empty = Setting { data: Data::generate(nothing), source: setting.source };
+    let mut opened = empty.open(subjects::NO_INDEXES)?;
+    let rows = f64::from(setting.data.sizes.rows());
+    let timer = CpuTimer::start();
+    let loaded = load_named(&setting.data, &opened.db)?;
+    let ours = timer.micros();
+    if loaded != setting.data.sizes.rows() as usize {
+        return Err(Error::abort(format!("{loaded} rows were loaded")));
+    }
+    let Some(plain) = &mut opened.plain else {
+        return Err(Error::abort("there is no SQLite beside"));
+    };
+    let timer = CpuTimer::start();
+    plain.load(&setting.data)?;
+    let alone = timer.micros();
+    let mut outcome = Outcome::default();
+    outcome.push("load_named_cpu", ours / rows, MICROS_PER_ROW);
+    outcome.push("raw_cpu", alone / rows, MICROS_PER_ROW);
+    outcome.push("load_vs_raw", ours / alone, RATIO);
     Ok(outcome)
 }
 
@@ -77,35 +109,35 @@ fn expect_all(data: &Data, source: &MemorySource) -> Result<(), Error> {
     Err(Error::abort(format!("the tables have {rows} rows")))
 }
 
-/// W7: bytes per source row and per view entry.
-pub(super) fn w7_bytes(data: &Data) -> Result<Outcome, Error> {
-    let rows = f64::from(data.sizes.rows());
+/// W7: bytes per source row (of the memory source) and per view entry.
+pub(super) fn w7_bytes(setting: &Setting) -> Result<Outcome, Error> {
+    let rows = f64::from(setting.data.sizes.rows());
+    let subject = subjects::with_comments();
     let mut outcome = Outcome::default();
 
     let before = live_bytes();
-    let db = database_with_lasting_indexes(data)?;
+    let opened = setting.open_with_lasting_indexes(subject.indexes)?;
+    let db = &opened.db;
     let measured = (live_bytes() - before) as f64;
-    outcome.push("bytes_per_source_row", source_bytes(&db)? / rows, BYTES);
-    outcome.push("bytes_per_source_row_measured", measured / rows, BYTES);
-
     // Leaves the indexes behind, so that they do not count as the view's.
-    drop(db.subscribe(queries::with_comments())?);
-    outcome.push("bytes_per_source_row_indexed", source_bytes(&db)? / rows, BYTES);
-    outcome.push(
-        "bytes_per_source_row_indexed_measured",
-        (live_bytes() - before) as f64 / rows,
-        BYTES,
-    );
+    let source = source_bytes(db)?;
+    drop(db.subscribe(subject.query.clone())?);
+    if setting.source == SourceKind::Memory {
+        let (indexed, all) = (source_bytes(db)?, (live_bytes() - before) as f64);
+        outcome.push("bytes_per_source_row", source / rows, BYTES);
+        outcome.push("bytes_per_source_row_measured", measured / rows, BYTES);
+        outcome.push("bytes_per_source_row_indexed", indexed / rows, BYTES);
+        outcome.push("bytes_per_source_row_indexed_measured", all / rows, BYTES);
+    }
 
     let before = live_bytes();
-    let subscription = db.subscribe(queries::with_comments())?;
+    let subscription = db.subscribe(subject.query.clone())?;
     let state = (live_bytes() - before) as f64;
     let counted = db.memory_usage()?.queries as f64;
     let before = live_bytes();
     let tree = subscription.rows();
     let copy = (live_bytes() - before) as f64;
-    let mut check = Check::default();
-    check.tree(&tree);
+    let check = subject.check(&tree);
     let entries = check.rows() as f64;
     outcome.push("bytes_per_view_entry", counted / entries, BYTES);
     outcome.push("bytes_per_view_entry_measured", state / entries, BYTES);

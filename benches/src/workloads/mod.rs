@@ -1,19 +1,27 @@
 //! The workloads: what each does, what it should cost, and what its result must be.
 
+mod beside;
 mod fan_out;
 mod hydrate;
+mod list;
 mod live;
 mod memory;
 pub mod queries;
+pub mod subjects;
 
 use penstock::Error;
 
-use crate::baseline;
+pub use list::WORKLOADS;
+
 use crate::data::Data;
 use crate::report::Outcome;
+use crate::setting::{Setting, SourceKind};
 
-/// Runs a workload over generated data.
-pub type Run = fn(&Data) -> Result<Outcome, Error>;
+/// Runs a workload over a source.
+pub type Run = fn(&Setting) -> Result<Outcome, Error>;
+
+/// Does the work by hand over generated data.
+pub type ByHand = fn(&Data) -> Result<Outcome, Error>;
 
 /// A workload.
 #[derive(Clone, Copy, Debug)]
@@ -24,224 +32,36 @@ pub struct Workload {
     pub about: &'static str,
     /// The checksum that its results must have at scale 1.
     pub check: Option<&'static str>,
-    /// What is known of its metrics.
-    pub figures: &'static [Figure],
+    /// What is known of its metrics over the memory source.
+    pub memory: &'static [Figure],
+    /// What is known of its metrics over SQLite.
+    pub sqlite: &'static [Figure],
     /// Measures time.
     pub run: Run,
     /// Measures memory, in a process whose allocator counts.
     pub bytes: Option<Run>,
     /// The same work by hand.
-    pub hand: Option<Run>,
+    pub hand: Option<ByHand>,
 }
 
-/// What is known of a metric: the reference engine's figure and the target.
+/// What is known of a metric: the reference engine's figure and the target, where there are any.
 #[derive(Clone, Copy, Debug)]
 pub struct Figure {
     /// The metric's name.
     pub metric: &'static str,
-    /// ZQL 1.9.0 over its memory source.
-    pub zql: f64,
+    /// ZQL 1.9.0 over the same kind of source.
+    pub zql: Option<f64>,
     /// What this engine should stay below.
-    pub target: f64,
+    pub target: Option<f64>,
 }
 
-const fn figure(metric: &'static str, zql: f64, target: f64) -> Figure {
-    Figure { metric, zql, target }
+impl Workload {
+    /// What is known of a metric over a source.
+    pub fn figure(&self, source: SourceKind, metric: &str) -> Option<&'static Figure> {
+        let known = if source.is_sqlite() { self.sqlite } else { self.memory };
+        known.iter().find(|figure| figure.metric == metric)
+    }
 }
-
-const PUSH: &str = "push_cpu";
-const WARM: &str = "hydrate_warm_cpu";
-const PER_QUERY: &str = "hydrate_per_query_cpu";
-
-/// A workload without memory pass and hand-written baseline; the table below adds them.
-const PLAIN: Workload = Workload {
-    name: "",
-    about: "",
-    check: None,
-    figures: &[],
-    run: live::edits_only,
-    bytes: None,
-    hand: None,
-};
-
-/// All workloads, in the order of the tables.
-pub const WORKLOADS: &[Workload] = &[
-    Workload {
-        name: "load",
-        about: "Bulk load of the five tables (601 050 rows), per row; load_named_cpu is the same \
-                through rows by column name, as an application writes them.",
-        figures: &[figure("load_cpu", 2.9, 0.6)],
-        run: memory::load_time,
-        ..PLAIN
-    },
-    Workload {
-        name: "W0",
-        about: "No query: 10 000 issue edits into the source, each a transaction.",
-        check: Some("0:811c9dc5"),
-        figures: &[figure(PUSH, 8.5, 0.6)],
-        run: live::edits_only,
-        hand: Some(baseline::lists::w0),
-        ..PLAIN
-    },
-    Workload {
-        name: "W1",
-        about: "Open issues by modified desc, id; limit 100. Hydrated: cold builds the index, warm \
-                has it.",
-        check: Some("100:7645f731"),
-        figures: &[figure(WARM, 130.0, 12.0)],
-        run: hydrate::w1,
-        hand: Some(baseline::lists::w1),
-        ..PLAIN
-    },
-    Workload {
-        name: "W1b",
-        about: "W1 without the limit: 59 945 rows. Hydrated.",
-        check: Some("59945:f457ca3e"),
-        figures: &[figure(WARM, 142_000.0, 14_000.0)],
-        run: hydrate::w1b,
-        ..PLAIN
-    },
-    Workload {
-        name: "W2",
-        about: "W1 with each issue's owner, its labels (through issueLabel) and its last 10 \
-                comments: 703 rows. Hydrated.",
-        check: Some("703:5d75a93b"),
-        figures: &[figure(WARM, 4_100.0, 400.0)],
-        run: hydrate::w2,
-        hand: Some(baseline::tree::w2),
-        ..PLAIN
-    },
-    Workload {
-        name: "W3",
-        about: "Issues with a label named label-07 (EXISTS), by modified desc, id; limit 100. \
-                Hydrated.",
-        check: Some("100:dddb886e"),
-        figures: &[figure(WARM, 38_000.0, 2_000.0)],
-        run: hydrate::w3,
-        ..PLAIN
-    },
-    Workload {
-        name: "W4",
-        about: "W1 live under 10 000 issue edits, each a transaction. push_named_cpu is the same \
-                for the next 10 000 through Database::transaction and rows by column name.",
-        check: Some("100:4d4e835b"),
-        figures: &[figure(PUSH, 24.2, 1.7)],
-        run: live::w4,
-        hand: Some(baseline::lists::w4),
-        ..PLAIN
-    },
-    Workload {
-        name: "W4b",
-        about: "W2 live under 10 000 issue edits.",
-        check: Some("683:bf5f16a6"),
-        figures: &[figure(PUSH, 57.0, 5.5)],
-        run: live::w4b,
-        hand: Some(baseline::tree::w4b),
-        ..PLAIN
-    },
-    Workload {
-        name: "W4c",
-        about: "W2 live under 10 000 added comments, half of them to issues in view.",
-        check: Some("1409:665d6436"),
-        figures: &[figure(PUSH, 33.0, 2.5)],
-        run: live::w4c,
-        hand: Some(baseline::tree::w4c),
-        ..PLAIN
-    },
-    Workload {
-        name: "W4d",
-        about: "W1b live (60 000 rows) under 10 000 issue edits.",
-        check: Some("59394:46d36e64"),
-        figures: &[figure(PUSH, 680.0, 3.0)],
-        run: live::w4d,
-        ..PLAIN
-    },
-    Workload {
-        name: "W4d100",
-        about: "W4d with 100 edits per transaction; figures per edit.",
-        check: Some("59394:46d36e64"),
-        figures: &[figure(PUSH, 41.5, 1.5)],
-        run: live::w4d100,
-        ..PLAIN
-    },
-    Workload {
-        name: "W5q10",
-        about: "10 live queries, the issues of one owner by modified desc, id; limit 50; under \
-                1000 issue edits.",
-        check: Some("500:4950cb13"),
-        figures: &[figure(PUSH, 41.0, 3.0)],
-        run: fan_out::owners::<10>,
-        hand: Some(baseline::owners::w5::<10>),
-        ..PLAIN
-    },
-    Workload {
-        name: "W5q100",
-        about: "W5q10 with 100 queries, each of another owner.",
-        check: Some("5000:1635d29c"),
-        figures: &[figure(PUSH, 117.0, 3.0)],
-        run: fan_out::owners::<100>,
-        hand: Some(baseline::owners::w5::<100>),
-        ..PLAIN
-    },
-    Workload {
-        name: "W5q1000",
-        about: "W5q10 with 1000 queries, each of another owner.",
-        check: Some("50000:2fb646b9"),
-        figures: &[figure(PUSH, 934.0, 3.0)],
-        run: fan_out::owners::<1_000>,
-        bytes: Some(fan_out::owners_bytes::<1_000>),
-        hand: Some(baseline::owners::w5::<1_000>),
-    },
-    Workload {
-        name: "W5q10000",
-        about: "W5q10 with 10 000 queries, ten of each owner.",
-        check: Some("500000:32c6a8b5"),
-        figures: &[figure(PUSH, 17_090.0, 3.0), figure(PER_QUERY, 18_000.0, 60.0)],
-        run: fan_out::owners::<10_000>,
-        bytes: Some(fan_out::owners_bytes::<10_000>),
-        hand: Some(baseline::owners::w5::<10_000>),
-    },
-    Workload {
-        name: "W6",
-        about: "1000 live copies of W1, each read by its own subscriber after every transaction; \
-                1000 issue edits.",
-        check: Some("100000:635a2c45"),
-        figures: &[figure(PUSH, 7_345.0, 50.0)],
-        run: fan_out::w6,
-        ..PLAIN
-    },
-    Workload {
-        name: "W7",
-        about: "Open issues by modified desc with all their comments by created desc, no limits: \
-                239 409 rows. Bytes per source row (primary indexes only) and per view entry, as \
-                the engine counts them and, *_measured, as the allocator does.",
-        check: Some("239409:193a3f4f"),
-        figures: &[
-            figure("bytes_per_source_row", 131.0, 100.0),
-            figure("bytes_per_view_entry", 176.0, 50.0),
-        ],
-        run: hydrate::w7,
-        bytes: Some(memory::w7_bytes),
-        ..PLAIN
-    },
-    Workload {
-        name: "W8",
-        about: "priority = 0 OR ownerId = u0007 OR EXISTS(label-07), by modified desc, id; limit \
-                100; under 10 000 issue edits.",
-        check: Some("100:b83c1d61"),
-        figures: &[figure(PUSH, 67.0, 5.0)],
-        run: live::w8,
-        ..PLAIN
-    },
-    Workload {
-        name: "W8b",
-        about: "The query of W8 under 5000 label toggles.",
-        check: Some("100:7161d47d"),
-        figures: &[figure(PUSH, 53.0, 3.0)],
-        run: live::w8b,
-        ..PLAIN
-    },
-];
 
 /// The workloads that a name on the command line stands for: the one of that name, or for `W5`
 /// all of its sizes. Case does not matter.

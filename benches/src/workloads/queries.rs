@@ -1,6 +1,7 @@
 //! The queries.
 
-use penstock::{Desc, Query, Related, col, exists, or};
+use penstock::query::{count, sum};
+use penstock::{Asc, Desc, Query, Related, col, exists, or};
 
 use crate::data::{label_name, user_id};
 
@@ -58,4 +59,33 @@ pub fn with_comments() -> Query {
 pub fn any_of_three() -> Query {
     let conditions = [col("priority").eq(0), col("ownerId").eq(user_id(7)), exists(labelled())];
     issues().filter(or(conditions)).limit(100)
+}
+
+/// W9: the open issues of each owner, counted, and their priorities summed.
+pub fn by_owner() -> Query {
+    Query::table("issue")
+        .filter(col("open").eq(true))
+        .group_by(["ownerId"])
+        .aggregate("issues", count())
+        .aggregate("effort", sum("priority"))
+        .order_by("ownerId", Asc)
+}
+
+/// W10: how many comments of known users open issues have.
+pub fn open_discussion() -> Query {
+    let open = Related::one("issue").on("issueId", "id").filter(col("open").eq(true));
+    let author = Related::one("user").on("authorId", "id");
+    Query::table("comment")
+        .filter(exists(open))
+        .filter(exists(author))
+        .aggregate("comments", count())
+}
+
+/// W11: the 100 issues with most comments.
+pub fn most_discussed() -> Query {
+    let comments = Related::many("comment").on("id", "issueId");
+    Query::table("issue")
+        .aggregate_related("commentCount", comments, count())
+        .order_by("commentCount", Desc)
+        .limit(100)
 }

@@ -25,7 +25,7 @@ usage: conformance FILE.jsonl… [options]
                    (default: the data beside the repository, or the copy in it)
   --emit OUT       write a line {\"id\", \"initial\", \"after\"} with the results of each case
   --check-fresh    also compare every result with a fresh evaluation
-  --source memory  what holds the rows
+  --source KIND    what holds the rows: memory (the default) or sqlite
   --help           show this
 
 Exits with 0 if all cases pass, 1 if some fail, 2 if the command line cannot be followed.
@@ -101,7 +101,10 @@ fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Option<Arguments
             "--emit" => parsed.emit = Some(PathBuf::from(value("a file")?)),
             "--source" => match value("a kind of source")?.as_str() {
                 "memory" => parsed.options.source = SourceKind::Memory,
-                other => return Err(format!("there is no source \"{other}\", only memory")),
+                "sqlite" => parsed.options.source = SourceKind::Sqlite,
+                other => {
+                    return Err(format!("there is no source \"{other}\", only memory and sqlite"));
+                }
             },
             option if option.starts_with('-') => return Err(format!("unknown option {option}")),
             file => parsed.files.push(PathBuf::from(file)),

@@ -10,3 +10,5 @@ pub(crate) mod command;
 pub(crate) mod compare;
 pub(crate) mod datasets;
 pub(crate) mod run;
+#[path = "../sqlite_tables.rs"]
+pub(crate) mod sqlite_tables;

@@ -15,6 +15,8 @@ use super::datasets::{self, Dataset, Datasets};
 pub(crate) enum SourceKind {
     /// [`penstock::MemorySource`].
     Memory,
+    /// [`penstock::SqliteSource`], in memory.
+    Sqlite,
 }
 
 /// How cases are run.
@@ -117,6 +119,10 @@ fn views(case: &Json, datasets: &mut Datasets, options: Options) -> Result<Views
 fn open(dataset: Dataset, options: Options) -> Result<Database, Error> {
     let db = match options.source {
         SourceKind::Memory => Database::in_memory(dataset.schema)?,
+        SourceKind::Sqlite => {
+            let source = super::sqlite_tables::sqlite_source(&dataset.schema)?;
+            Database::builder().with_source(source)?
+        }
     };
     db.apply(dataset.inserts)?;
     Ok(db)

@@ -257,8 +257,10 @@ pub enum Builtin {
 #[derive(Clone)]
 pub struct HostFunction {
     name: Arc<str>,
-    call: Arc<dyn Fn(&[Value]) -> Value + Send + Sync>,
+    call: Arc<HostCall>,
 }
+
+type HostCall = dyn Fn(&[Value]) -> Value + Send + Sync;
 
 impl HostFunction {
     /// A function of that name. It must give the same value for the same arguments, always; two

@@ -19,7 +19,7 @@ const FEW: usize = 16;
 #[derive(Clone, Debug)]
 pub(crate) enum Bag {
     Few(SmallVec<[(Row, i64); 1]>),
-    Many(Box<BTreeMap<ByBytes, i64>>),
+    Many(BTreeMap<ByBytes, i64>),
 }
 
 /// A row ordered by its bytes.
@@ -61,7 +61,7 @@ impl Bag {
                 }
                 if rows.len() > FEW {
                     let many = rows.drain(..).map(|(row, count)| (ByBytes(row), count)).collect();
-                    *self = Bag::Many(Box::new(many));
+                    *self = Bag::Many(many);
                 }
             }
             Bag::Many(rows) => {
@@ -122,7 +122,7 @@ pub(crate) fn tree_entry(bytes: usize) -> usize {
 #[derive(Clone, Debug)]
 pub(crate) enum Ordered<V> {
     Few(Vec<(Key, V)>),
-    Many(Box<BTreeMap<Key, V>>),
+    Many(BTreeMap<Key, V>),
 }
 
 impl<V> Default for Ordered<V> {
@@ -147,7 +147,7 @@ impl<V: Default> Ordered<V> {
                     entries.remove(at);
                 }
                 if entries.len() > FEW {
-                    *self = Ordered::Many(Box::new(entries.drain(..).collect()));
+                    *self = Ordered::Many(entries.drain(..).collect());
                 }
             }
             Ordered::Many(entries) => {

@@ -135,11 +135,6 @@ impl Tables {
         slots.filter_map(|(number, table)| Some((number as u32, table.as_deref()?)))
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (u32, &mut DerivedTable)> {
-        let slots = self.slots.iter_mut().enumerate();
-        slots.filter_map(|(number, table)| Some((number as u32, table.as_deref_mut()?)))
-    }
-
     /// Takes what a table's node put out into the table.
     pub(super) fn apply(&mut self, number: u32, changes: &[(Row, i64)], batch: &mut Batch) {
         let Some(Some(table)) = self.slots.get_mut(number as usize) else { return };

@@ -268,7 +268,7 @@ impl Flow {
             Relation::Map { columns, .. } => Operator::Map(Projection::new(columns.clone())),
             Relation::Filter { condition, .. } => Operator::Filter(condition.clone()),
             Relation::Union { .. } => Operator::Union,
-            Relation::Join { kind, left, right, right_width, on, residual, .. } => {
+            Relation::Join { kind, left, left_width, right, right_width, on, residual } => {
                 let (left_key, right_key): (Vec<usize>, Vec<usize>) = on.iter().copied().unzip();
                 let left = self.side(source, left, inputs[0], &left_key)?;
                 let right = match self.side(source, right, inputs[1], &right_key) {
@@ -278,9 +278,16 @@ impl Flow {
                         return Err(error);
                     }
                 };
-                let (kind, right_width, residual) = (*kind, *right_width, residual.clone());
-                let join = Join { kind, left, right, left_key, right_key, right_width, residual };
-                Operator::Join(Box::new(join))
+                Operator::Join(Box::new(Join {
+                    kind: *kind,
+                    left,
+                    right,
+                    left_key,
+                    right_key,
+                    left_width: *left_width,
+                    right_width: *right_width,
+                    residual: residual.clone(),
+                }))
             }
             Relation::Aggregate { group, functions, .. } => {
                 Operator::Aggregate(Box::new(Aggregate::new(group.clone(), functions.clone())))

@@ -27,6 +27,7 @@ pub(crate) struct Join {
     pub(crate) right: Side,
     pub(crate) left_key: Vec<usize>,
     pub(crate) right_key: Vec<usize>,
+    pub(crate) left_width: usize,
     pub(crate) right_width: usize,
     pub(crate) residual: Option<Expr>,
 }
@@ -133,9 +134,15 @@ impl Join {
         Ok(())
     }
 
+    /// A left row beside a right one, or beside nulls. Tables may have got more columns since the
+    /// join was made, so the widths are those of the plan.
+    fn paired(&self, left: &Row, right: Option<&Row>) -> Row {
+        Row::pair((left, self.left_width), (right, self.right_width))
+    }
+
     /// The row of a pair, if it matches.
     fn pair_row(&self, left: &Row, right: &Row) -> Option<Row> {
-        let row = left.concat(right);
+        let row = self.paired(left, Some(right));
         self.residual.as_ref().is_none_or(|residual| residual.holds(&row)).then_some(row)
     }
 
@@ -149,7 +156,7 @@ impl Join {
             }
         }
         if !matched && self.kind == JoinKind::Left {
-            out.push((left.concat_nulls(self.right_width), count));
+            out.push((self.paired(left, None), count));
         }
     }
 
@@ -158,7 +165,7 @@ impl Join {
         if self.kind == JoinKind::Left {
             let unmatchable = |row: &Row| self.left_key.iter().any(|column| row.is_null(*column));
             let rows = left.iter().filter(|(row, _)| unmatchable(row));
-            out.extend(rows.map(|(row, count)| (row.concat_nulls(self.right_width), *count)));
+            out.extend(rows.map(|(row, count)| (self.paired(row, None), *count)));
         }
     }
 
@@ -186,8 +193,8 @@ impl Join {
         let after: i64 =
             after.iter().filter(|(right, _)| matching(right)).map(|(_, times)| times).sum();
         match (after - net == 0, after == 0) {
-            (true, false) => out.push((left.concat_nulls(self.right_width), -count)),
-            (false, true) => out.push((left.concat_nulls(self.right_width), count)),
+            (true, false) => out.push((self.paired(left, None), -count)),
+            (false, true) => out.push((self.paired(left, None), count)),
             _ => {}
         }
     }

@@ -1,12 +1,11 @@
 //! Making everything that is kept anew from the source, where nothing is known of what changed.
 //!
-//! Cost: that of subscribing to every live derived table, and comparing the stored tables.
+//! Cost: that of subscribing to every live derived table.
 
 use super::arrange::Arrangement;
 use super::flow::{Flow, NodeId};
 use super::node::Operator;
 use super::store::Store;
-use crate::schema::TableId;
 use crate::source::{Source, SourceError};
 
 /// What was kept before.
@@ -18,9 +17,8 @@ pub(crate) struct Replaced {
 }
 
 impl Flow {
-    /// Reads everything that is kept anew. [`Flow::take_batch`] then says what is different in stored
-    /// tables; of virtual tables, which are read from the source, nothing is known. To be followed
-    /// by [`Flow::commit`] or [`Flow::undo`].
+    /// Reads everything that is kept anew. What is different then is for the levels to find, which
+    /// are read anew as well. To be followed by [`Flow::commit`] or [`Flow::undo`].
     ///
     /// # Errors
     /// A failing source; everything is then as before.
@@ -64,10 +62,6 @@ impl Flow {
             let Some(table) = self.tables.get(number) else { continue };
             let Some(before) = &table.store else { continue };
             let after = self.stored(source, table, before.emptied())?;
-            let id = TableId::derived(number);
-            let mut deltas = Vec::new();
-            before.diff(&after, &mut |delta| deltas.push(delta));
-            deltas.into_iter().for_each(|delta| self.batch.push(id, delta));
             if let Some(table) = self.tables.get_mut(number)
                 && let Some(before) = table.store.replace(after)
             {

@@ -5,7 +5,7 @@
 //!
 //! Cost: O(log n) per changed row and order. State: every row, once per order beside the key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 
 use super::bag::{Bag, tree_entry};
@@ -121,15 +121,6 @@ impl Store {
                 order.replace(before.as_ref(), after.as_ref());
             }
             delta(before, after).into_iter().for_each(&mut *tell);
-        }
-    }
-
-    /// Tells what is different in another state of the table, in the order of the keys.
-    pub(crate) fn diff(&self, after: &Store, tell: &mut dyn FnMut(Delta)) {
-        let keys: BTreeSet<&Key> = self.rows.keys().chain(after.rows.keys()).collect();
-        for key in keys {
-            let of = |store: &Store| store.rows.get(key).and_then(Bag::first).cloned();
-            delta(of(self), of(after)).into_iter().for_each(&mut *tell);
         }
     }
 

@@ -5,3 +5,7 @@ mod load;
 mod model;
 mod scans;
 mod transactions;
+
+#[cfg(feature = "sqlite")]
+#[path = "../../../examples/support/sqlite_tables.rs"]
+mod sqlite_tables;

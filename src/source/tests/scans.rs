@@ -1,4 +1,4 @@
-//! Scans and transactions against the model, for any shape, cursor, direction and state.
+//! Scans and transactions against the model, for any source, shape, cursor, direction and state.
 
 use std::ops::ControlFlow;
 
@@ -89,7 +89,7 @@ fn any_read() -> impl Strategy<Value = Read> {
     })
 }
 
-fn write(source: &mut MemorySource, model: &mut Model, step: &Step) {
+fn write(source: &mut dyn Source, model: &mut Model, step: &Step) {
     let key = |values: &[Value]| Key::from_slice(&encoded(values));
     let (right, change) = match step {
         Step::Insert(row) => {
@@ -104,7 +104,7 @@ fn write(source: &mut MemorySource, model: &mut Model, step: &Step) {
     assert_eq!(source.write(change).is_ok(), right, "{step:?}");
 }
 
-fn scan(source: &MemorySource, at: At, id: ScanId, read: &Read) -> Vec<Row> {
+fn scan(source: &dyn Source, at: At, id: ScanId, read: &Read) -> Vec<Row> {
     let key = read.from.as_ref().map(|start| start.key(&read.shape));
     let from = read.from.as_ref().zip(key.as_ref());
     let from = from.map(|(start, key)| Cursor { key, inclusive: start.inclusive });
@@ -118,7 +118,7 @@ fn scan(source: &MemorySource, at: At, id: ScanId, read: &Read) -> Vec<Row> {
     rows
 }
 
-fn check(source: &MemorySource, reads: &[(ScanId, Read)], before: &Model, after: &Model) {
+fn check(source: &dyn Source, reads: &[(ScanId, Read)], before: &Model, after: &Model) {
     for (at, model) in [(At::Before, before), (At::After, after)] {
         for (id, read) in reads {
             let expected = model.scan(&read.shape, &read.equal, read.from.as_ref(), read.reverse);
@@ -133,7 +133,7 @@ fn check(source: &MemorySource, reads: &[(ScanId, Read)], before: &Model, after:
 }
 
 /// The rows that a batch leaves, in the order of the primary key.
-fn after_batch(source: &mut MemorySource, before: &Model) -> Vec<Row> {
+fn after_batch(source: &mut dyn Source, before: &Model) -> Vec<Row> {
     let batch = source.finish().expect("there is no unique key");
     let mut rows: Vec<Row> = before.rows.iter().map(|row| Row::new(row)).collect();
     for delta in batch.table(THING) {
@@ -147,6 +147,107 @@ fn after_batch(source: &mut MemorySource, before: &Model) -> Vec<Row> {
     rows
 }
 
+/// Empty sources of every sort.
+fn sources() -> Vec<Box<dyn Source>> {
+    vec![
+        Box::new(MemorySource::new(schema())),
+        #[cfg(feature = "sqlite")]
+        Box::new(super::sqlite_tables::sqlite_source(&schema()).expect("tables in memory")),
+    ]
+}
+
+/// Puts the rows whose keys are distinct into a source and into the model.
+fn load(source: &mut dyn Source, model: &mut Model, rows: &[Vec<Value>]) {
+    let rows = rows.iter().filter(|row| model.insert(row)).map(|row| Row::new(row));
+    let rows = rows.map(|row| Change::Insert { table: THING, row });
+    source.apply(rows.collect()).expect("the keys are distinct");
+    source.commit().expect("it is finished");
+}
+
+/// Transactions with their steps, and whether they are kept.
+type Transactions = [(Vec<Step>, bool)];
+
+fn run(
+    source: &mut dyn Source,
+    initial: &[Vec<Value>],
+    reads: &[Read],
+    late_reads: &[Read],
+    transactions: &Transactions,
+) {
+    let mut model = Model::default();
+    load(source, &mut model, initial);
+    let by_key: Vec<_> = KEY.iter().map(|column| (*column, Direction::Asc)).collect();
+    let everything = shape(&[], &by_key);
+    let owners = source.memory().len();
+
+    let mut prepared = Vec::new();
+    for read in reads {
+        prepared.push((source.prepare(&read.shape).expect("the shape is right"), read.clone()));
+    }
+    let mut late_reads = late_reads.iter();
+    for (steps, keep) in transactions {
+        let before = model.clone();
+        source.begin().expect("none is in flight");
+        for step in steps {
+            write(source, &mut model, step);
+            check(source, &prepared, &before, &model);
+        }
+        if let Some(read) = late_reads.next() {
+            let id = source.prepare(&read.shape).expect("the shape is right");
+            prepared.push((id, read.clone()));
+        }
+        check(source, &prepared, &before, &model);
+        let expected = model.scan(&everything, &[], None, false);
+        assert_eq!(after_batch(source, &before), expected);
+        check(source, &prepared, &before, &model);
+        if *keep {
+            source.commit().expect("it is finished");
+        } else {
+            source.rollback();
+            model = before;
+        }
+        check(source, &prepared, &model, &model);
+    }
+    for (id, _) in prepared {
+        source.release(id);
+    }
+    assert_eq!(source.memory().len(), owners, "all indexes are dropped");
+}
+
+/// What a scan visits that ends after so many rows, in both states of a transaction.
+fn limited(
+    source: &mut dyn Source,
+    initial: &[Vec<Value>],
+    step: &Step,
+    read: &Read,
+    limit: usize,
+) {
+    let mut model = Model::default();
+    load(source, &mut model, initial);
+    let id = source.prepare(&read.shape).expect("the shape is right");
+    let before = model.clone();
+    source.begin().expect("none is in flight");
+    write(source, &mut model, step);
+    for (at, model) in [(At::Before, &before), (At::After, &model)] {
+        let mut rows = Vec::new();
+        let key = read.from.as_ref().map(|start| start.key(&read.shape));
+        let from = read.from.as_ref().zip(key.as_ref());
+        let from = from.map(|(start, key)| Cursor { key, inclusive: start.inclusive });
+        source
+            .scan(at, id, &encoded(&read.equal), from, read.reverse, &mut |row| {
+                rows.push(row.clone());
+                match rows.len() < limit {
+                    true => ControlFlow::Continue(()),
+                    false => ControlFlow::Break(()),
+                }
+            })
+            .expect("tables in memory do not fail");
+        let mut expected = model.scan(&read.shape, &read.equal, read.from.as_ref(), read.reverse);
+        expected.truncate(limit);
+        assert_eq!(rows, expected);
+    }
+}
+
 proptest! {
     #[test]
     fn a_source_does_what_a_list_of_rows_would(
@@ -155,44 +256,9 @@ proptest! {
         late_reads in vec(any_read(), 0..3),
         transactions in vec((vec(any_step(), 0..12), any::<bool>()), 1..4),
     ) {
-        let mut source = MemorySource::new(schema());
-        let mut model = Model::default();
-        let rows: Vec<_> = initial.into_iter().filter(|row| model.insert(row)).collect();
-        source.load(THING, rows.iter().map(|row| Row::new(row))).expect("the keys are distinct");
-        let by_key: Vec<_> = KEY.iter().map(|column| (*column, Direction::Asc)).collect();
-        let everything = shape(&[], &by_key);
-
-        let mut prepared = Vec::new();
-        for read in reads {
-            prepared.push((source.prepare(&read.shape).expect("the shape is right"), read));
+        for mut source in sources() {
+            run(&mut *source, &initial, &reads, &late_reads, &transactions);
         }
-        let mut late_reads = late_reads.into_iter();
-        for (steps, keep) in transactions {
-            let before = model.clone();
-            source.begin().expect("none is in flight");
-            for step in &steps {
-                write(&mut source, &mut model, step);
-                check(&source, &prepared, &before, &model);
-            }
-            if let Some(read) = late_reads.next() {
-                prepared.push((source.prepare(&read.shape).expect("the shape is right"), read));
-            }
-            check(&source, &prepared, &before, &model);
-            let expected = model.scan(&everything, &[], None, false);
-            prop_assert_eq!(after_batch(&mut source, &before), expected);
-            check(&source, &prepared, &before, &model);
-            if keep {
-                source.commit().expect("it is finished");
-            } else {
-                source.rollback();
-                model = before;
-            }
-            check(&source, &prepared, &model, &model);
-        }
-        for (id, _) in prepared {
-            source.release(id);
-        }
-        prop_assert_eq!(source.memory().len(), 1, "all indexes are dropped");
     }
 
     #[test]
@@ -200,31 +266,10 @@ proptest! {
         initial in vec(any_row(), 0..20),
         step in any_step(),
         read in any_read(),
-        limit in 1_usize..5,
+        limit in 1_usize..12,
     ) {
-        let mut source = MemorySource::new(schema());
-        let mut model = Model::default();
-        let rows: Vec<_> = initial.into_iter().filter(|row| model.insert(row)).collect();
-        source.load(THING, rows.iter().map(|row| Row::new(row))).expect("the keys are distinct");
-        let id = source.prepare(&read.shape).expect("the shape is right");
-        let before = model.clone();
-        source.begin().expect("none is in flight");
-        write(&mut source, &mut model, &step);
-        for (at, model) in [(At::Before, &before), (At::After, &model)] {
-            let mut rows = Vec::new();
-            let key = read.from.as_ref().map(|start| start.key(&read.shape));
-            let from = read.from.as_ref().zip(key.as_ref());
-            let from = from.map(|(start, key)| Cursor { key, inclusive: start.inclusive });
-            source
-                .scan(at, id, &encoded(&read.equal), from, read.reverse, &mut |row| {
-                    rows.push(row.clone());
-                    if rows.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-                })
-                .expect("memory does not fail");
-            let mut expected =
-                model.scan(&read.shape, &read.equal, read.from.as_ref(), read.reverse);
-            expected.truncate(limit);
-            prop_assert_eq!(rows, expected);
+        for mut source in sources() {
+            limited(&mut *source, &initial, &step, &read, limit);
         }
     }
 }

@@ -1,0 +1,110 @@
+//! What a workload runs over: the data, and the source that holds them.
+
+use penstock::{Database, Error};
+
+use crate::data::Data;
+use crate::sqlite::{Plain, Scratch, fill, open_file, open_memory};
+use crate::tables;
+
+/// Where the rows live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    /// The library's own tables in memory.
+    Memory,
+    /// A file of SQLite with a write-ahead log.
+    SqliteFile,
+    /// A database of SQLite in memory.
+    SqliteMemory,
+}
+
+impl SourceKind {
+    /// All of them.
+    pub const ALL: [SourceKind; 3] =
+        [SourceKind::Memory, SourceKind::SqliteFile, SourceKind::SqliteMemory];
+
+    /// The name on the command line and in the output.
+    pub fn name(self) -> &'static str {
+        match self {
+            SourceKind::Memory => "memory",
+            SourceKind::SqliteFile => "sqlite",
+            SourceKind::SqliteMemory => "sqlite-memory",
+        }
+    }
+
+    /// Whether SQLite holds the rows.
+    pub fn is_sqlite(self) -> bool {
+        self != SourceKind::Memory
+    }
+}
+
+/// Generated data, and the kind of source to put them into.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The rows and sizes.
+    pub data: Data,
+    /// Where they go.
+    pub source: SourceKind,
+}
+
+/// A filled database, and beside one over SQLite the same tables once more, for SQLite alone.
+pub struct Opened {
+    /// The database.
+    pub db: Database,
+    /// SQLite without this library; absent over the memory source.
+    pub plain: Option<Plain>,
+    /// The folder of the files, which goes last.
+    _scratch: Option<Scratch>,
+}
+
+impl Setting {
+    /// Fills the source. Over SQLite the database has the given indexes (`table (column, …)`), as
+    /// an application that runs the workload's query would make them; the memory source makes its
+    /// own.
+    ///
+    /// # Errors
+    /// A disk that is full.
+    pub fn open(&self, indexes: &[&str]) -> Result<Opened, Error> {
+        self.open_over(indexes, tables::database)
+    }
+
+    /// As [`open`](Setting::open), but indexes of the memory source stay when the last query that
+    /// needs them goes.
+    ///
+    /// # Errors
+    /// As [`open`](Setting::open).
+    pub fn open_with_lasting_indexes(&self, indexes: &[&str]) -> Result<Opened, Error> {
+        self.open_over(indexes, tables::database_with_lasting_indexes)
+    }
+
+    fn open_over(
+        &self,
+        indexes: &[&str],
+        in_memory: impl Fn(&Data) -> Result<Database, Error>,
+    ) -> Result<Opened, Error> {
+        match self.source {
+            SourceKind::Memory => {
+                Ok(Opened { db: in_memory(&self.data)?, plain: None, _scratch: None })
+            }
+            SourceKind::SqliteFile => self.open_files(indexes),
+            SourceKind::SqliteMemory => self.open_in_memory(indexes),
+        }
+    }
+
+    fn open_files(&self, indexes: &[&str]) -> Result<Opened, Error> {
+        let scratch = Scratch::new()?;
+        let [ours, plain] = ["live.db", "plain.db"].map(|name| scratch.file(name));
+        // Closing the connection moves the log into the file, so that it can be copied.
+        fill(&mut open_file(&ours)?, &self.data, indexes)?;
+        std::fs::copy(&ours, &plain)
+            .map_err(|error| Error::abort(format!("cannot copy a file: {error}")))?;
+        let plain = Some(Plain::new(open_file(&plain)?));
+        Ok(Opened { db: tables::over(open_file(&ours)?)?, plain, _scratch: Some(scratch) })
+    }
+
+    fn open_in_memory(&self, indexes: &[&str]) -> Result<Opened, Error> {
+        let (mut ours, mut plain) = (open_memory()?, open_memory()?);
+        fill(&mut ours, &self.data, indexes)?;
+        fill(&mut plain, &self.data, indexes)?;
+        Ok(Opened { db: tables::over(ours)?, plain: Some(Plain::new(plain)), _scratch: None })
+    }
+}
