@@ -9,3 +9,22 @@ SELECT t.id AS c0, u.id AS c1 FROM t LEFT JOIN u ON t.a = u.b;
 DELETE FROM u WHERE id = 1;
 -- transaction
 UPDATE u SET b = 'y';
+
+-- case: a comma joins like CROSS JOIN, from left to right
+CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER);
+CREATE TABLE u (id INTEGER PRIMARY KEY, a INTEGER);
+CREATE TABLE v (id INTEGER PRIMARY KEY, a INTEGER);
+INSERT INTO t VALUES (1, 1), (2, 2);
+INSERT INTO u VALUES (1, 1), (2, 5);
+INSERT INTO v VALUES (1, 1), (2, 9);
+-- live
+SELECT t.id AS c0, u.id AS c1, v.id AS c2 FROM t, u LEFT JOIN v ON t.a = v.a AND u.a = v.id;
+-- live
+SELECT t.id AS c0, u.id AS c1, v.id AS c2 FROM t, u RIGHT JOIN v ON u.a = v.a;
+-- live
+SELECT t.id AS c0, u.id AS c1, v.id AS c2 FROM u, t JOIN v USING (a);
+-- transaction
+INSERT INTO v VALUES (3, 2);
+DELETE FROM u WHERE id = 1;
+-- transaction
+DELETE FROM t;
