@@ -25,9 +25,20 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The platform that the compiler is on.
+fn platform() -> String {
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
+    let output = Command::new(rustc).arg("-vV").output().expect("the compiler runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.expect("the compiler names its platform").to_owned()
+}
+
+/// What is built here. Packages for other platforms only may not have been fetched.
 fn metadata() -> Json {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked", "--offline", "--all-features"])
+        .args(["--filter-platform", &platform()])
         .current_dir(root())
         .output()
         .expect("cargo runs");

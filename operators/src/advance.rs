@@ -11,7 +11,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::delta::{Batch, Delta};
+use crate::delta::{Batch, Delta, Deltas};
 use crate::distinct;
 use crate::graph::{Graph, RootId};
 use crate::holders::Holder;
@@ -20,7 +20,7 @@ use crate::level::{Level, LevelId, LevelInput, PartitionId, Slot};
 use crate::patch::PatchBuilder;
 use crate::relation::source_view::SourceView;
 use crate::row_set::RowSetPatch;
-use crate::schema::{Schema, TableId};
+use crate::schema::Schema;
 use crate::source::{Source, SourceError};
 use crate::take::Edge;
 use crate::view::ListPatch;
@@ -39,27 +39,6 @@ pub struct RootPatch {
 
 /// Buffers up to this many entries are kept from one transaction to the next.
 const KEPT: usize = 64;
-
-/// What a transaction changed in tables and derived tables.
-pub(crate) struct Deltas<'a> {
-    base: &'a Batch,
-    derived: Option<&'a Batch>,
-}
-
-impl Deltas<'_> {
-    fn tables(&self) -> impl Iterator<Item = TableId> {
-        let batches = std::iter::once(self.base).chain(self.derived);
-        batches.flat_map(|batch| batch.tables().map(|(table, _)| table))
-    }
-
-    fn table(&self, table: TableId) -> &[Delta] {
-        match (table.derived_number(), self.derived) {
-            (None, _) => self.base.table(table),
-            (Some(_), Some(derived)) => derived.table(table),
-            (Some(_), None) => &[],
-        }
-    }
-}
 
 /// Levels that wait to be processed, lowest first.
 pub(crate) type Queue = BinaryHeap<Reverse<(u32, LevelId)>>;

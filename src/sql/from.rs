@@ -15,6 +15,9 @@ use super::scope::{Item, Scope, ScopeColumn, same};
 use super::work::Work;
 use crate::query::suggestion;
 
+/// How many tables one FROM can have, which is also SQLite's limit.
+const TABLES_MAX: usize = 64;
+
 /// A FROM that has been read.
 #[derive(Debug)]
 pub(super) struct From<'a> {
@@ -205,6 +208,9 @@ impl<'a> Reader<'a, '_> {
             return place.refuse(format!(
                 "there are two tables called \"{name}\" in FROM; give one another name with AS"
             ));
+        }
+        if scope.items.len() == TABLES_MAX {
+            return place.refuse(format!("a FROM can have {TABLES_MAX} tables"));
         }
         let start = scope.width();
         scope.items.push(Item { name: name.to_owned(), columns, start, key });

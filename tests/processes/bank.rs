@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use penstock::source::SqliteOptions;
-use penstock::{Asc, Database, Desc, Error, Query, Related, Subscription, col, exists, row};
+use penstock::{
+    Asc, Database, Desc, Entry, Error, Query, Related, Subscription, Value, col, exists, row,
+};
 use rusqlite::{Connection, params};
 
 pub(crate) const ACCOUNTS: i64 = 20;
@@ -160,32 +162,66 @@ pub(crate) fn queries() -> Vec<Query> {
     ]
 }
 
+/// Live queries in SQL, which SQLite is asked too.
+const STATEMENTS: [&str; 2] = [
+    "SELECT owner, COUNT(*) AS accounts, SUM(balance) AS total, MAX(balance) AS most
+     FROM account GROUP BY owner ORDER BY owner",
+    "SELECT transfer.id, payer.owner AS payer, payee.owner AS payee, amount
+     FROM transfer JOIN account AS payer ON payer.id = source
+                   JOIN account AS payee ON payee.id = target
+     WHERE amount > 20 ORDER BY amount DESC, transfer.id LIMIT 12",
+];
+
+/// All of them, those in SQL at the end.
 pub(crate) fn subscribe(db: &Database) -> Vec<Subscription> {
-    queries().into_iter().map(|query| db.subscribe(query).expect("a live query")).collect()
+    let queries = queries().into_iter().chain(STATEMENTS.into_iter().map(Query::sql));
+    queries.map(|query| db.subscribe(query).expect("a live query")).collect()
 }
 
-/// What some live queries hold, and what SQLite itself says of them, as text.
+/// Compares live queries with fresh ones, and with what SQLite itself says of them.
 pub(crate) fn compare(db: &Database, live: &[Subscription], file: &Path) {
     db.verify().expect("maintained results equal fresh ones");
     let raw = raw(file);
-    let ids = |sql: &str| -> Vec<i64> {
-        let mut statement = raw.prepare(sql).expect("a statement");
-        let rows = statement.query_map([], |row| row.get(0)).expect("rows");
-        rows.collect::<Result<_, _>>().expect("ids")
-    };
+    let (made, in_sql) = live.split_at(live.len() - STATEMENTS.len());
     let expected = [
-        ids("SELECT id FROM account ORDER BY balance DESC, id LIMIT 5"),
-        ids("SELECT id FROM account WHERE EXISTS (SELECT 1 FROM transfer
-             WHERE source = account.id AND amount > 40) ORDER BY owner, id"),
-        ids("SELECT id FROM transfer ORDER BY amount, id LIMIT 10"),
-        ids("SELECT id FROM mark ORDER BY id"),
+        "SELECT id FROM account ORDER BY balance DESC, id LIMIT 5",
+        "SELECT id FROM account WHERE EXISTS (SELECT 1 FROM transfer
+         WHERE source = account.id AND amount > 40) ORDER BY owner, id",
+        "SELECT id FROM transfer ORDER BY amount, id LIMIT 10",
+        "SELECT id FROM mark ORDER BY id",
     ];
-    for (live, expected) in live.iter().zip(expected) {
-        let rows = live.rows();
-        let held: Vec<i64> =
-            rows.iter().filter_map(|row| row.get("id").and_then(|id| id.as_i64())).collect();
-        assert_eq!(held, expected, "{live:?}");
+    assert_eq!(made.len(), expected.len());
+    for (live, sql) in made.iter().zip(expected) {
+        let held: Vec<Vec<Value>> = live.rows().iter().map(|row| vec![id_of(&row)]).collect();
+        assert_eq!(held, rows_of(&raw, sql), "{sql}");
     }
+    for (live, sql) in in_sql.iter().zip(STATEMENTS) {
+        let row = |row: Entry| {
+            let row = row.row();
+            row.table().values(row.row()).map(|(_, value)| value.to_owned()).collect()
+        };
+        let held: Vec<Vec<Value>> = live.rows().iter().map(row).collect();
+        assert_eq!(held, rows_of(&raw, sql), "{sql}");
+    }
+}
+
+fn id_of(row: &Entry) -> Value {
+    row.get("id").expect("every table has an id").to_owned()
+}
+
+/// What SQLite says.
+fn rows_of(raw: &Connection, sql: &str) -> Vec<Vec<Value>> {
+    let mut statement = raw.prepare(sql).expect("a statement");
+    let columns = statement.column_count();
+    let value = |value: rusqlite::types::Value| match value {
+        rusqlite::types::Value::Integer(value) => Value::Int(value),
+        rusqlite::types::Value::Text(text) => Value::from(text),
+        other => panic!("the bank holds no such value: {other:?}"),
+    };
+    let rows = statement
+        .query_map([], |row| (0..columns).map(|at| row.get(at).map(value)).collect())
+        .expect("rows");
+    rows.collect::<Result<_, _>>().expect("values")
 }
 
 /// Whether the file is whole, and the sum of the balances as it always is.

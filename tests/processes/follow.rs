@@ -117,3 +117,26 @@ fn two_processes_end_equal() {
 fn two_processes_with_a_change_log_end_equal() {
     two_peers(true);
 }
+
+/// With the shell that people have, where it is on this machine.
+#[test]
+fn the_sqlite3_shell_is_followed() {
+    let place = Place::new();
+    let file = place.bank("wal");
+    let db = open(&file, true);
+    let live = subscribe(&db);
+    for sql in [
+        "UPDATE account SET balance = balance + 5 WHERE id = 3",
+        "BEGIN; INSERT INTO mark VALUES (7); DELETE FROM account WHERE id = 9; ROLLBACK",
+        "INSERT OR REPLACE INTO account VALUES (4, 'Dot', 990), (30, 'Dot', 5)",
+    ] {
+        let Ok(status) = std::process::Command::new("sqlite3").arg(&file).arg(sql).status() else {
+            eprintln!("there is no sqlite3 on this machine, so it was not tried");
+            return;
+        };
+        assert!(status.success(), "{sql}");
+        assert_eq!(db.sync().expect("following"), !sql.contains("ROLLBACK"), "{sql}");
+        compare(&db, &live, &file);
+    }
+    assert_eq!(live[0].rows().first().and_then(|row| row.get("id")?.as_i64()), Some(3));
+}

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use penstock::operators::source::Change;
-use penstock::{Error, Subscription, row};
+use penstock::{Error, Query, Subscription, row};
 
 use super::beside::{self, Requery};
 use super::queries;
@@ -195,22 +195,42 @@ pub(super) fn w8b(setting: &Setting) -> Result<Outcome, Error> {
     Ok(live(&opened, &subject, singly(changes))?.0)
 }
 
+/// An aggregate, as the builder states it and then, from the start, as the SELECT does: the figures
+/// of the second are `push_select_cpu`. Both must come to the same result.
+fn both(
+    setting: &Setting,
+    subject: &Subject,
+    run: fn(&Setting, &Subject) -> Result<Outcome, Error>,
+) -> Result<Outcome, Error> {
+    let mut outcome = run(setting, subject)?;
+    let select = Subject { query: Query::sql(subject.select), ..subject.clone() };
+    let as_select = run(setting, &select)?;
+    if as_select.check != outcome.check {
+        return Err(Error::abort("the builder's query and the SELECT have different results"));
+    }
+    let push = as_select.metrics.iter().find(|metric| metric.name == "push_cpu");
+    if let Some(push) = push {
+        outcome.push("push_select_cpu", push.value, MICROS);
+    }
+    Ok(outcome)
+}
+
 /// W9.
 pub(super) fn w9(setting: &Setting) -> Result<Outcome, Error> {
-    edited(setting, &subjects::by_owner())
+    both(setting, &subjects::by_owner(), edited)
 }
 
 /// W10.
 pub(super) fn w10(setting: &Setting) -> Result<Outcome, Error> {
-    edited(setting, &subjects::open_discussion())
+    both(setting, &subjects::open_discussion(), edited)
 }
 
 /// W10c.
 pub(super) fn w10c(setting: &Setting) -> Result<Outcome, Error> {
-    commented(setting, &subjects::open_discussion())
+    both(setting, &subjects::open_discussion(), commented)
 }
 
 /// W11.
 pub(super) fn w11(setting: &Setting) -> Result<Outcome, Error> {
-    commented(setting, &subjects::most_discussed())
+    both(setting, &subjects::most_discussed(), commented)
 }

@@ -177,7 +177,7 @@ impl SqliteSource {
         for (key, old) in new {
             all.entry(key).or_insert(old);
         }
-        let kept = self.changes(&all).and_then(|batch| {
+        let kept = self.changes(&all, &touched()).and_then(|batch| {
             let mut kept = touched();
             for (table, key) in keys {
                 let now = self.reader().get(self.info(table)?, &key)?;

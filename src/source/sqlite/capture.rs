@@ -38,6 +38,10 @@ pub(super) struct Capture {
     /// By the numbers that the triggers have: those of the tables' ids.
     pub(super) tables: Arc<[Arc<TableInfo>]>,
     pub(super) touched: Touched,
+    /// How often a trigger has handed something over.
+    pub(super) events: u64,
+    /// Touched rows that are known as they are now.
+    pub(super) known: Touched,
     /// Whether a trigger handed over something that does not fit its table: it was made for
     /// another schema.
     pub(super) misfit: bool,
@@ -54,7 +58,13 @@ pub(super) struct SharedCapture {
 impl SharedCapture {
     pub(super) fn new(tables: Arc<[Arc<TableInfo>]>) -> SharedCapture {
         SharedCapture {
-            inner: Arc::new(Mutex::new(Capture { tables, touched: touched(), misfit: false })),
+            inner: Arc::new(Mutex::new(Capture {
+                tables,
+                touched: touched(),
+                events: 0,
+                known: touched(),
+                misfit: false,
+            })),
             probing: Arc::default(),
         }
     }
@@ -79,7 +89,7 @@ impl SharedCapture {
         })?;
         connection.create_scalar_function("penstock_capture", -1, flags, move |context| {
             shared.lock().take(context)?;
-            Ok(true)
+            Ok(shared.probing.load(Ordering::Relaxed))
         })?;
         register_key(connection)
     }
@@ -98,10 +108,25 @@ pub(super) fn register_key(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 impl Capture {
+    /// Forgets all rows.
+    pub(super) fn clear(&mut self) {
+        self.touched.clear();
+        self.known.clear();
+    }
+
+    /// A row that is touched again is not what it was known to be.
+    fn forget(&mut self, id: TableId, key: &Key) {
+        if !self.known.is_empty() {
+            self.known.swap_remove(&(id, key.clone()));
+        }
+    }
+
     /// Takes what a trigger hands over: the table's number, which of the three, the values.
     fn take(&mut self, context: &Context<'_>) -> rusqlite::Result<()> {
         let (number, what): (u32, i64) = (context.get(0)?, context.get(1)?);
-        let Some(info) = self.tables.get(number as usize) else { return Ok(()) };
+        let tables = Arc::clone(&self.tables);
+        let Some(info) = tables.get(number as usize) else { return Ok(()) };
+        self.events += 1;
         let (id, columns) = (TableId(number), info.columns.len());
         let expected = match what {
             OLD_ROW => columns,
@@ -114,6 +139,7 @@ impl Capture {
         }
         if what == NEW_KEY {
             let key = key_at(context, info, 2)?;
+            self.forget(id, &key);
             self.touched.entry((id, key)).or_insert(None);
             return Ok(());
         }
@@ -130,10 +156,12 @@ impl Capture {
                 encode(&mut key, values[*column], Direction::Asc);
             }
             let key = Key::from_slice(&key);
+            self.forget(id, &key);
             self.touched.entry((id, key)).or_insert_with(|| Some(Row::from_refs(&values)));
         }
         if what == OLD_ROW_NEW_KEY {
             let key = key_at(context, info, 2 + columns)?;
+            self.forget(id, &key);
             self.touched.entry((id, key)).or_insert(None);
         }
         Ok(())

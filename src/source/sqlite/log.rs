@@ -290,7 +290,9 @@ impl SqliteSource {
         // The caller keeps standing where it stood.
         let touched = touched.inspect_err(|_| self.log.stood = stood)?;
         let Some(touched) = touched else { return Ok(Foreign::Unknown) };
-        let batch = self.changes(&touched).inspect_err(|_| self.log.stood = stood)?;
+        let batch = self
+            .changes(&touched, &super::capture::touched())
+            .inspect_err(|_| self.log.stood = stood)?;
         Ok(if batch.is_empty() { Foreign::Nothing } else { Foreign::Batch(batch) })
     }
 

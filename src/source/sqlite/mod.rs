@@ -15,14 +15,18 @@ mod relations;
 mod schema;
 mod source;
 mod stage;
+mod statement;
 mod table;
 mod triggers;
 mod value;
 mod write;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use penstock_operators::key::Key;
+use penstock_operators::row::Row;
 use penstock_operators::schema::{Schema, TableId};
 use penstock_operators::source::{ScanId, ScanShape, SourceError};
 use rusqlite::Connection;
@@ -92,6 +96,11 @@ pub struct SqliteSource {
     has_triggers: bool,
     guard: Guard,
     state: State,
+    /// The row that was read last in a transaction that has not written since: the one that is
+    /// written next, more often than not.
+    last_read: RefCell<Option<(TableId, Key, Row)>>,
+    /// Statements that update some columns of a table.
+    updates: Vec<(TableId, Box<[usize]>, Arc<str>)>,
     /// Why SQLite rolled the transaction back.
     lost_reason: String,
     /// Statements of the application known to be single, and whether they may replace rows.

@@ -1,5 +1,6 @@
 //! Opening files and taking over connections.
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -107,6 +108,8 @@ impl SqliteSource {
             has_triggers: false,
             guard,
             state: State::Idle,
+            last_read: RefCell::default(),
+            updates: Vec::new(),
             lost_reason: String::new(),
             statements: IndexMap::with_hasher(super::super::fixed_state()),
             standing: Standing::default(),
@@ -149,9 +152,10 @@ impl SqliteSource {
             })
             .collect();
         self.may_replace = read.may_replace;
-        let differs = schema != self.schema || tables != self.tables;
-        if differs {
+        let differs = schema != self.schema;
+        if differs || tables != self.tables {
             self.has_triggers = false;
+            self.updates.clear();
             self.capture.lock().tables = Arc::clone(&tables);
             (self.schema, self.tables) = (schema, tables);
         }

@@ -160,8 +160,22 @@ fn table(
     }
     let unique_keys = keys.into_iter().filter(|columns| *columns != key).collect();
     let foreign_keys = relations::foreign_keys(connection, name)?;
-    let info = TableInfo::new(name.to_owned(), columns, key, unique, rowid);
+    let mut info = TableInfo::new(name.to_owned(), columns, key, unique, rowid);
+    info.is_plain = foreign_keys.is_empty()
+        && !info.columns.iter().any(|column| column.generated)
+        && !has_triggers(connection, name)?;
     Ok(Ok(Found { info, declared, unique_keys, foreign_keys }))
+}
+
+/// Whether a table has triggers that are not our own.
+fn has_triggers(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM (SELECT * FROM main.sqlite_schema \
+             UNION ALL SELECT * FROM temp.sqlite_schema) \
+         WHERE type = 'trigger' AND lower(tbl_name) = lower(?1) \
+         AND name NOT LIKE 'penstock\\_%' ESCAPE '\\')",
+    )?;
+    statement.query_row([table], |row| row.get(0))
 }
 
 /// Whether columns can be a key: none twice, none of JSON.

@@ -82,7 +82,13 @@ impl Source for SqliteSource {
                 return Ok(old.clone());
             }
         }
-        self.reader().get(info, key)
+        let found = self.reader().get(info, key)?;
+        if self.state == State::Open
+            && let Some(row) = &found
+        {
+            self.last_read.replace(Some((table, Key::from_slice(key), row.clone())));
+        }
+        Ok(found)
     }
 
     fn scan(

@@ -2,8 +2,10 @@
 
 use penstock_operators::expr::{Affinity, Collation};
 use penstock_operators::key::{Direction, KeySpec};
+use penstock_operators::row::Row;
+use penstock_operators::value::{Value, ValueRef};
 
-use super::value::Kind;
+use super::value::{Comparable, Kind, comparable};
 
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +40,9 @@ pub(super) struct TableInfo {
     pub(super) unique: Vec<UniqueIndex>,
     /// A name of the rowid that no column hides, where the table has one and the key is not it.
     pub(super) rowid: Option<&'static str>,
+    /// Whether a write of a row does just that: no trigger of the table, no foreign key, nothing
+    /// computed.
+    pub(super) is_plain: bool,
     /// Whether it is still in the file.
     pub(super) present: bool,
     /// `SELECT … FROM …`
@@ -67,6 +72,7 @@ impl TableInfo {
             key,
             unique,
             rowid,
+            is_plain: false,
             present: true,
             select: String::new(),
             get: String::new(),
@@ -83,6 +89,33 @@ impl TableInfo {
         let places: Vec<String> = (1..=info.written.len()).map(|at| format!("?{at}")).collect();
         info.insert = format!("INSERT INTO {table}({names}) VALUES({})", places.join(","));
         info
+    }
+
+    /// Whether SQLite compares these values of the key as keys do.
+    pub(super) fn is_native(&self, key: &[Value]) -> bool {
+        self.key.iter().zip(key).all(|(column, value)| {
+            let info = &self.columns[*column];
+            comparable(value.as_ref(), info.kind, info.affinity) == Comparable::Native
+        })
+    }
+
+    /// Whether SQLite stores a row's values as they are.
+    pub(super) fn stores(&self, row: Option<&Row>) -> bool {
+        let keeps = |(column, value): (&ColumnInfo, ValueRef<'_>)| {
+            matches!(
+                (column.kind, column.affinity, value),
+                (_, _, ValueRef::Null | ValueRef::Blob(_))
+                    | (Kind::Plain, Affinity::Integer, ValueRef::Int(_))
+                    | (Kind::Plain, Affinity::Text, ValueRef::Text(_))
+                    | (Kind::Plain, Affinity::Blob, ValueRef::Int(_) | ValueRef::Text(_))
+                    | (Kind::Boolean, _, ValueRef::Bool(_))
+            ) || match (column.affinity, value) {
+                // Zero may lose its sign.
+                (Affinity::Real | Affinity::Blob, ValueRef::Float(value)) => value != 0.0,
+                _ => false,
+            }
+        };
+        row.is_none_or(|row| self.columns.iter().zip(row.values()).all(keeps))
     }
 
     /// The table's name with the database that it is in.

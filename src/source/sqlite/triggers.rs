@@ -58,10 +58,11 @@ fn statements(number: usize, info: &TableInfo) -> [String; 4] {
         ),
         (
             format!("BEFORE UPDATE ON {table}"),
-            // What stands at the new key is looked for first: the capture takes it for absent.
+            // What stands at another key is looked for first: the capture takes it for absent.
             format!(
-                "SELECT CASE WHEN penstock_probing() OR {} THEN ({probe}) END,\
-                 penstock_capture({number},{OLD_ROW_NEW_KEY},{old},{new_key})",
+                "SELECT CASE WHEN {} THEN ({probe}) END,\
+                 CASE WHEN penstock_capture({number},{OLD_ROW_NEW_KEY},{old},{new_key}) \
+                 THEN ({probe}) END",
                 key_changes(info)
             ),
         ),

@@ -1,14 +1,16 @@
 //! Transactions: writes, statements of the application, and what they amount to.
 
+use std::sync::Arc;
+
 use penstock_operators::delta::{Batch, Delta};
 use penstock_operators::key::{Key, decode};
 use penstock_operators::row::Row;
 use penstock_operators::schema::TableId;
 use penstock_operators::source::{ApplyError, At, Change, Source, SourceError};
 use penstock_operators::value::{Value, ValueRef};
-use rusqlite::fallible_iterator::FallibleIterator as _;
-use rusqlite::{Batch as Statements, Connection, ToSql};
+use rusqlite::{Connection, ToSql};
 
+use super::capture::Touched;
 use super::error::failure;
 use super::value::Bound;
 use super::{SqliteSource, State, constraint};
@@ -19,8 +21,8 @@ const BEGIN: &str = "/* penstock */ BEGIN IMMEDIATE";
 const COMMIT: &str = "/* penstock */ COMMIT";
 const ROLLBACK: &str = "/* penstock */ ROLLBACK";
 
-/// How many of the application's statements are remembered as single ones.
-const KNOWN_STATEMENTS_MAX: usize = 512;
+/// How many statements of updates are kept, by the columns that they change.
+const UPDATES_MAX: usize = 64;
 
 impl SqliteSource {
     pub(super) fn begin_transaction(&mut self) -> Result<(), SourceError> {
@@ -37,7 +39,7 @@ impl SqliteSource {
             }
         }
         self.run(BEGIN, "beginning a transaction")?;
-        self.capture.lock().touched.clear();
+        self.capture.lock().clear();
         self.state = State::Open;
         self.look().inspect_err(|_| self.roll_back())
     }
@@ -49,58 +51,115 @@ impl SqliteSource {
         | Change::Delete { table, .. }) = change;
         self.info(table)?;
         self.capture.probe(self.may_replace);
-        match change {
+        let done = match change {
             Change::Insert { table, row } => self.insert(table, &row),
             Change::Update { table, key, row } => self.update(table, &key, &row),
             Change::Delete { table, key } => self.delete(table, &key),
-        }
+        };
+        self.last_read.take();
+        done
     }
 
     fn insert(&mut self, id: TableId, row: &Row) -> Result<(), ApplyError> {
         self.check(id, row, None)?;
         let info = &self.tables[id.0 as usize];
         let written = info.written.iter().map(|column| row.get(*column));
-        let outcome = execute_cached(&self.connection, &info.insert, written);
-        match outcome {
-            Ok(_) => Ok(()),
+        let events = self.capture.lock().events;
+        match execute_cached(&self.connection, &info.insert, written) {
+            Ok(changed) => {
+                let key = info.key_spec.key(row);
+                self.know(id, changed, events, &[(key, Some(row))]);
+                Ok(())
+            }
             Err(error) => Err(self.apply_error(id, "inserting into", Some(row), &error)),
         }
     }
 
     fn update(&mut self, id: TableId, key: &Key, row: &Row) -> Result<(), ApplyError> {
-        let Some(old) = self.get(At::After, id, key)? else {
+        let Some(old) = self.remembered(id, key)? else {
             return Err(self.missing(id, key, "update"));
         };
         self.check(id, row, Some(&old))?;
-        let info = &self.tables[id.0 as usize];
+        let info = Arc::clone(&self.tables[id.0 as usize]);
         let changed = old.changed_columns(row);
         let columns: Vec<usize> =
             info.written.iter().copied().filter(|column| changed.contains(*column)).collect();
         if columns.is_empty() {
             return Ok(());
         }
-        let key = self.key_values(id, key)?;
-        let values = columns.iter().map(|column| row.get(*column));
-        let values = values.chain(key.iter().map(Value::as_ref));
-        let outcome = execute_cached(&self.connection, &info.update(&columns), values);
-        match outcome {
-            Ok(_) => Ok(()),
+        let values = self.key_values(id, key)?;
+        let statement = self.update_statement(id, &columns);
+        let all = columns.iter().map(|column| row.get(*column));
+        let all = all.chain(values.iter().map(Value::as_ref));
+        let events = self.capture.lock().events;
+        match execute_cached(&self.connection, &statement, all) {
+            Ok(changed) => {
+                let new_key = info.key_spec.key(row);
+                if new_key == *key {
+                    self.know(id, changed, events, &[(new_key, Some(row))]);
+                } else {
+                    self.know(id, changed, events, &[(key.clone(), None), (new_key, Some(row))]);
+                }
+                Ok(())
+            }
             Err(error) => Err(self.apply_error(id, "updating", Some(row), &error)),
         }
+    }
+
+    /// The statement that updates some columns of a row.
+    fn update_statement(&mut self, id: TableId, columns: &[usize]) -> Arc<str> {
+        let known = self.updates.iter().find(|(table, of, _)| *table == id && **of == *columns);
+        if let Some((.., statement)) = known {
+            return Arc::clone(statement);
+        }
+        if self.updates.len() == UPDATES_MAX {
+            self.updates.clear();
+        }
+        let statement: Arc<str> = self.tables[id.0 as usize].update(columns).into();
+        self.updates.push((id, columns.into(), Arc::clone(&statement)));
+        statement
     }
 
     fn delete(&mut self, id: TableId, key: &Key) -> Result<(), ApplyError> {
         let values = self.key_values(id, key)?;
         let info = &self.tables[id.0 as usize];
         // A value that SQLite would convert for the comparison could meet another row.
-        if self.get(At::After, id, key)?.is_none() {
+        if !info.is_native(&values) && self.remembered(id, key)?.is_none() {
             return Err(self.missing(id, key, "delete"));
         }
-        let outcome =
-            execute_cached(&self.connection, &info.delete, values.iter().map(Value::as_ref));
-        match outcome {
-            Ok(_) => Ok(()),
+        let info = &self.tables[id.0 as usize];
+        let events = self.capture.lock().events;
+        match execute_cached(&self.connection, &info.delete, values.iter().map(Value::as_ref)) {
+            // A trigger may have kept it.
+            Ok(0) if self.get(At::After, id, key)?.is_none() => {
+                Err(self.missing(id, key, "delete"))
+            }
+            Ok(changed) => {
+                self.know(id, changed, events, &[(key.clone(), None)]);
+                Ok(())
+            }
             Err(error) => Err(self.apply_error(id, "deleting from", None, &error)),
+        }
+    }
+
+    /// The row of a key; without a look-up where it is the one that was read last.
+    fn remembered(&self, id: TableId, key: &Key) -> Result<Option<Row>, SourceError> {
+        match self.last_read.take() {
+            Some((table, of, row)) if table == id && of == *key => Ok(Some(row)),
+            _ => self.get(At::After, id, key),
+        }
+    }
+
+    /// Notes the rows that a write has left, where SQLite stores what it is given and nothing else
+    /// was touched on the way, so that they need not be read again.
+    fn know(&self, id: TableId, changed: usize, events: u64, rows: &[(Key, Option<&Row>)]) {
+        let info = &self.tables[id.0 as usize];
+        let mut capture = self.capture.lock();
+        let alone = changed == 1 && capture.events == events + 1;
+        if alone && info.is_plain && rows.iter().all(|(_, row)| info.stores(*row)) {
+            for (key, row) in rows {
+                capture.known.insert((id, key.clone()), row.cloned());
+            }
         }
     }
 
@@ -136,104 +195,6 @@ impl SqliteSource {
         if row.values().enumerate().all(fits) { Ok(()) } else { Err(bad()) }
     }
 
-    /// Runs one statement of the application, with values for its parameters in order, and returns
-    /// how many rows it changed, without those of triggers. Rows that it returns are passed over.
-    ///
-    /// # Errors
-    /// Without a transaction in flight; a statement that SQLite refuses, that begins or ends
-    /// transactions or changes the schema; more than one statement. What the statement has changed
-    /// by then is undone, unless SQLite has rolled back the whole transaction, which the error
-    /// then says.
-    pub fn execute(&mut self, sql: &str, values: &[Value]) -> Result<usize, SourceError> {
-        self.expect_open("a statement")?;
-        let known = self.statements.get(sql).copied();
-        let replaces = known.unwrap_or_else(|| contains_replace(sql));
-        if known.is_none() {
-            self.watched(replaces, |connection| expect_single(connection, sql))?;
-            if self.statements.len() >= KNOWN_STATEMENTS_MAX {
-                self.statements.clear();
-            }
-            self.statements.insert(sql.into(), replaces);
-        }
-        self.watched(replaces, |connection| {
-            let mut statement = connection.prepare_cached(sql)?;
-            let expected = statement.parameter_count();
-            if expected != values.len() {
-                return Err(rusqlite::Error::InvalidParameterCount(values.len(), expected));
-            }
-            for (at, value) in values.iter().enumerate() {
-                statement.raw_bind_parameter(at + 1, Bound(value.as_ref()))?;
-            }
-            let reads = statement.readonly();
-            let mut rows = statement.raw_query();
-            while rows.next()?.is_some() {}
-            drop(rows);
-            Ok(if reads { 0 } else { connection.changes() as usize })
-        })
-    }
-
-    /// Runs statements of the application one after the other, up to the first that fails.
-    ///
-    /// # Errors
-    /// As [`execute`](SqliteSource::execute); the statements before it stay done.
-    pub fn execute_batch(&mut self, sql: &str) -> Result<(), SourceError> {
-        self.expect_open("a statement")?;
-        self.watched(contains_replace(sql), |connection| connection.execute_batch(sql))
-    }
-
-    /// Hands the connection to a closure, within a transaction: for statements that return rows,
-    /// incremental blobs or functions of SQLite that have no other way in.
-    ///
-    /// # Errors
-    /// As [`execute`](SqliteSource::execute), and what the closure says.
-    pub fn with_connection<T>(
-        &mut self,
-        run: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, SourceError> {
-        self.expect_open("a statement")?;
-        self.watched(true, run)
-    }
-
-    /// Runs something of the application's, which the guard watches.
-    fn watched<T>(
-        &mut self,
-        replaces: bool,
-        run: impl FnOnce(&Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, SourceError> {
-        self.capture.probe(self.may_replace || replaces);
-        self.guard.watch(true);
-        // A panic of the closure rolls the transaction back, which ends the watch too.
-        let outcome = run(&self.connection);
-        self.guard.watch(false);
-        let refusal = self.guard.refusal();
-        let outcome = outcome.map_err(|error| match refusal {
-            Some(reason) => SourceError { context: format!("{}: a statement", self.file), reason },
-            None => failure(&self.file, "a statement", &error),
-        });
-        self.check_alive(outcome.as_ref().err());
-        match self.lost() {
-            Some(error) => Err(error),
-            None => outcome,
-        }
-    }
-
-    /// Notices where SQLite has rolled back the transaction by itself.
-    fn check_alive(&mut self, error: Option<&SourceError>) {
-        if self.state == State::Open && self.connection.is_autocommit() {
-            self.state = State::Lost;
-            self.lost_reason = error.map_or_else(String::new, |error| error.reason.clone());
-        }
-    }
-
-    pub(super) fn lost(&self) -> Option<SourceError> {
-        (self.state == State::Lost).then(|| {
-            self.refused(&format!(
-                "the whole transaction was rolled back by a statement or trigger: {}",
-                self.lost_reason
-            ))
-        })
-    }
-
     /// What a failing write means.
     fn apply_error(
         &mut self,
@@ -261,16 +222,25 @@ impl SqliteSource {
                 .refused("a finish needs a transaction in flight; begin one first")
                 .into());
         }
-        let batch = self.changes(&self.capture.lock().touched)?;
+        let batch = {
+            let capture = self.capture.lock();
+            self.changes(&capture.touched, &capture.known)?
+        };
         self.state = State::Finished;
         Ok(batch)
     }
 
-    /// The differences of touched rows between what they were and what they are.
-    pub(super) fn changes(&self, touched: &super::capture::Touched) -> Result<Batch, SourceError> {
+    /// The differences of touched rows between what they were and what they are, which is read
+    /// where it is not known.
+    pub(super) fn changes(&self, touched: &Touched, known: &Touched) -> Result<Batch, SourceError> {
         let mut batch = Batch::new();
-        for ((table, key), old) in touched {
-            let delta = match (old, self.reader().get(self.info(*table)?, key)?) {
+        for (of, old) in touched {
+            let now = match known.get(of) {
+                Some(row) => row.clone(),
+                None => self.reader().get(self.info(of.0)?, &of.1)?,
+            };
+            let table = &of.0;
+            let delta = match (old, now) {
                 (None, None) => None,
                 (None, Some(new)) => Some(Delta::insert(new)),
                 (Some(old), None) => Some(Delta::delete(old.clone())),
@@ -297,7 +267,7 @@ impl SqliteSource {
         self.before_commit()?;
         self.run(COMMIT, "committing a transaction")?;
         self.state = State::Idle;
-        self.capture.lock().touched.clear();
+        self.capture.lock().clear();
         self.committed();
         Ok(())
     }
@@ -312,7 +282,7 @@ impl SqliteSource {
             let _ = self.run(ROLLBACK, "rolling back a transaction");
         }
         self.state = State::Idle;
-        self.capture.lock().touched.clear();
+        self.capture.lock().clear();
         self.rolled_back();
     }
 
@@ -322,7 +292,7 @@ impl SqliteSource {
         run().map_err(|error| failure(&self.file, operation, &error))
     }
 
-    fn expect_open(&self, what: &str) -> Result<(), SourceError> {
+    pub(super) fn expect_open(&self, what: &str) -> Result<(), SourceError> {
         match self.state {
             State::Open if self.stale => Err(self.refused(
                 "another connection has changed the schema, which has to be followed first",
@@ -349,26 +319,6 @@ impl SqliteSource {
 /// Whether two values are stored alike.
 fn same(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
     a.type_name() == b.type_name() && a == b
-}
-
-fn contains_replace(sql: &str) -> bool {
-    sql.as_bytes().windows(7).any(|window| window.eq_ignore_ascii_case(b"replace"))
-}
-
-/// Checks that a text is one statement.
-fn expect_single(connection: &Connection, sql: &str) -> rusqlite::Result<()> {
-    let mut statements = Statements::new(connection, sql);
-    match (statements.next()?, statements.next()?) {
-        (Some(_), None) => Ok(()),
-        (None, _) => Err(misuse("there is no statement in the text")),
-        (Some(_), Some(_)) => {
-            Err(misuse("there is more than one statement in the text; use execute_batch"))
-        }
-    }
-}
-
-fn misuse(problem: &str) -> rusqlite::Error {
-    rusqlite::Error::UserFunctionError(problem.into())
 }
 
 fn execute_cached<'v>(
