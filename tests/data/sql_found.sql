@@ -28,3 +28,17 @@ INSERT INTO v VALUES (3, 2);
 DELETE FROM u WHERE id = 1;
 -- transaction
 DELETE FROM t;
+
+-- case: IS DISTINCT FROM TRUE is a test of truth, and a number with a plus is the place of a column
+CREATE TABLE t (id INTEGER PRIMARY KEY, a);
+INSERT INTO t VALUES (1, 2), (2, '2.5'), (3, ''), (4, 0), (5, NULL), (6, 1);
+-- live
+SELECT id FROM t WHERE a IS DISTINCT FROM TRUE;
+-- live
+SELECT id FROM t WHERE a IS NOT DISTINCT FROM (FALSE);
+-- live
+SELECT id FROM t WHERE a IS (TRUE);
+-- live ordered
+SELECT a, id FROM t ORDER BY (+2) COLLATE NOCASE DESC;
+-- transaction
+UPDATE t SET a = 3 WHERE id > 2;
