@@ -95,11 +95,12 @@ impl RowInput {
         Ok(row)
     }
 
-    /// A row with the given columns replaced.
+    /// A row with the given columns replaced. The others stay as they are, also where they are
+    /// not of their column's type, as SQLite lets them.
     ///
     /// # Errors
     ///
-    /// Names the unknown column, or what [`TableSchema::check_row`] finds.
+    /// Names the unknown column, or what [`TableSchema::check_value`] finds.
     pub fn apply_to(&self, table: &TableSchema, row: &Row) -> Result<Row, String> {
         let mut changes: Vec<(usize, Value)> = Vec::with_capacity(self.0.len());
         for (name, value) in &self.0 {
@@ -107,9 +108,10 @@ impl RowInput {
             changes.retain(|(changed, _)| *changed != column);
             changes.push((column, value.clone()));
         }
-        let row = row.with(&changes);
-        table.check_row(&row)?;
-        Ok(row)
+        for (column, value) in &changes {
+            table.check_value(*column, value.as_ref())?;
+        }
+        Ok(row.with(&changes))
     }
 
     /// The primary key for error texts, as in `id = 7`; `None` where a column of it is missing or

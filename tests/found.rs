@@ -133,3 +133,25 @@ fn a_failing_write_is_an_error_of_the_source() -> Result<(), Error> {
     }
     db.transaction(|tx| tx.insert("a", row! { id: 1 }))
 }
+
+/// SQLite keeps text in a column of integers; an update of another column leaves it there.
+#[test]
+fn an_update_leaves_other_columns_as_they_are() -> Result<(), Error> {
+    let connection = rusqlite::Connection::open_in_memory().expect("a database in memory");
+    let filled = connection.execute_batch(
+        "CREATE TABLE a (id INTEGER PRIMARY KEY, n INTEGER, m INTEGER);
+        INSERT INTO a VALUES (1, 'x', 2);",
+    );
+    filled.expect("a table");
+    let source = penstock::SqliteSource::from_connection(connection)?;
+    let db = Database::builder().with_source(source)?;
+    let live = db.subscribe(Query::table("a"))?;
+    db.transaction(|tx| tx.update("a", row! { id: 1, m: 3 }))?;
+    let rows = live.rows();
+    let row = rows.first().expect("the row");
+    assert_eq!(row.get("n").and_then(|value| value.as_str()), Some("x"));
+    assert_eq!(row.get("m").and_then(|value| value.as_i64()), Some(3));
+    let wrong = db.transaction(|tx| tx.update("a", row! { id: 1, m: "y" }));
+    assert!(matches!(wrong, Err(Error::BadRow { .. })), "{wrong:?}");
+    Ok(())
+}

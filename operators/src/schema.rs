@@ -311,14 +311,21 @@ impl TableSchema {
                 }
                 _ => {}
             }
-            let value = row.get(at);
-            let fits =
-                if value.is_null() { column.nullable } else { column.column_type.accepts(value) };
-            if !fits {
-                return Err(mismatch(column, value));
-            }
+            self.check_value(at, row.get(at))?;
         }
         Ok(())
+    }
+
+    /// Checks that a value is of the right type for a column.
+    ///
+    /// # Errors
+    ///
+    /// As [`check_row`](TableSchema::check_row).
+    pub fn check_value(&self, column: usize, value: ValueRef<'_>) -> Result<(), String> {
+        let column = &self.columns[column];
+        let fits =
+            if value.is_null() { column.nullable } else { column.column_type.accepts(value) };
+        if fits { Ok(()) } else { Err(mismatch(column, value)) }
     }
 
     /// A row's primary key for error texts, as in `id = 7` or `a = 1, b = "x"`.

@@ -57,11 +57,11 @@ pub(super) fn read<'a>(
         at,
         from: From { scope: Scope::default(), leaves: vec![], tree: Tree::Group(vec![], vec![]) },
     };
-    let mut members = Vec::new();
+    let mut tree = None;
     for tables in from {
-        members.push(reader.joined(tables)?);
+        tree = Some(reader.joined(tables, tree, 0)?);
     }
-    reader.from.tree = group(members, Vec::new());
+    reader.from.tree = group(tree.into_iter().collect(), Vec::new());
     Ok(reader.from)
 }
 
@@ -72,9 +72,18 @@ struct Reader<'a, 'c> {
 }
 
 impl<'a> Reader<'a, '_> {
-    fn joined(&mut self, tables: &'a ast::TableWithJoins) -> Outcome<Tree<'a>> {
-        let first = self.from.scope.items.len();
+    /// Tables joined from left to right, after those before a comma, which is a join of all pairs.
+    /// `first` is the first item of all these.
+    fn joined(
+        &mut self,
+        tables: &'a ast::TableWithJoins,
+        before: Option<Tree<'a>>,
+        first: usize,
+    ) -> Outcome<Tree<'a>> {
         let mut tree = self.factor(&tables.relation)?;
+        if let Some(before) = before {
+            tree = group(vec![before, tree], Vec::new());
+        }
         for join in &tables.joins {
             let middle = self.from.scope.items.len();
             let right = self.factor(&join.relation)?;
@@ -120,7 +129,8 @@ impl<'a> Reader<'a, '_> {
                 self.add(name, columns, Vec::new(), work, alias.as_ref(), place)
             }
             TableFactor::NestedJoin { table_with_joins, alias: None } => {
-                self.joined(table_with_joins)
+                let first = self.from.scope.items.len();
+                self.joined(table_with_joins, None, first)
             }
             TableFactor::TableFunction { .. } | TableFactor::Function { .. } => {
                 place.refuse("table-valued functions are not supported; read from tables")

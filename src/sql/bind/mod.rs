@@ -72,12 +72,8 @@ impl Binder<'_> {
             ast::Expr::IsNotTrue(operand) => self.truth_test(operand, true, true),
             ast::Expr::IsFalse(operand) => self.truth_test(operand, false, false),
             ast::Expr::IsNotFalse(operand) => self.truth_test(operand, false, true),
-            ast::Expr::IsNotDistinctFrom(left, right) => {
-                Ok(is(&self.bind(left)?, &self.bind(right)?, false))
-            }
-            ast::Expr::IsDistinctFrom(left, right) => {
-                Ok(is(&self.bind(left)?, &self.bind(right)?, true))
-            }
+            ast::Expr::IsNotDistinctFrom(left, right) => self.is(left, right, false),
+            ast::Expr::IsDistinctFrom(left, right) => self.is(left, right, true),
             ast::Expr::Between { expr, negated, low, high } => {
                 let operand = self.bind(expr)?;
                 let low = compare(CompareOp::Ge, &operand, &self.bind(low)?);
@@ -178,6 +174,20 @@ impl Binder<'_> {
 
     fn null_test(&mut self, operand: &ast::Expr, negated: bool) -> Outcome<Bound> {
         Ok(Bound::truth(is_null(self.bind(operand)?.expr, negated), false))
+    }
+
+    /// `IS` in any of its spellings. Of `TRUE` and `FALSE` it is a test of truth, as in SQLite.
+    fn is(&mut self, left: &ast::Expr, right: &ast::Expr, negated: bool) -> Outcome<Bound> {
+        let mut plain = right;
+        while let ast::Expr::Nested(inner) | ast::Expr::Collate { expr: inner, .. } = plain {
+            plain = inner;
+        }
+        if let ast::Expr::Value(value) = plain
+            && let ast::Value::Boolean(truth) = value.value
+        {
+            return self.truth_test(left, truth, negated);
+        }
+        Ok(is(&self.bind(left)?, &self.bind(right)?, negated))
     }
 
     fn truth_test(&mut self, operand: &ast::Expr, truth: bool, negated: bool) -> Outcome<Bound> {

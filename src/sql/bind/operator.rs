@@ -212,6 +212,7 @@ pub(in crate::sql) fn ordinal(expr: &ast::Expr) -> Option<i64> {
             },
             _ => None,
         },
+        ast::Expr::UnaryOp { op: ast::UnaryOperator::Plus, expr } => ordinal(expr),
         ast::Expr::UnaryOp { op: ast::UnaryOperator::Minus, expr } => ordinal(expr).map(|n| -n),
         _ => None,
     }

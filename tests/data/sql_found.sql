@@ -1,0 +1,44 @@
+-- case: a join of two tables by columns that are no key
+CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);
+CREATE TABLE u (id INTEGER PRIMARY KEY, b TEXT);
+INSERT INTO t VALUES (1, 'x'), (2, 'y'), (3, NULL);
+INSERT INTO u VALUES (1, 'x'), (2, 'x'), (3, NULL);
+-- live
+SELECT t.id AS c0, u.id AS c1 FROM t LEFT JOIN u ON t.a = u.b;
+-- transaction
+DELETE FROM u WHERE id = 1;
+-- transaction
+UPDATE u SET b = 'y';
+
+-- case: a comma joins like CROSS JOIN, from left to right
+CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER);
+CREATE TABLE u (id INTEGER PRIMARY KEY, a INTEGER);
+CREATE TABLE v (id INTEGER PRIMARY KEY, a INTEGER);
+INSERT INTO t VALUES (1, 1), (2, 2);
+INSERT INTO u VALUES (1, 1), (2, 5);
+INSERT INTO v VALUES (1, 1), (2, 9);
+-- live
+SELECT t.id AS c0, u.id AS c1, v.id AS c2 FROM t, u LEFT JOIN v ON t.a = v.a AND u.a = v.id;
+-- live
+SELECT t.id AS c0, u.id AS c1, v.id AS c2 FROM t, u RIGHT JOIN v ON u.a = v.a;
+-- live
+SELECT t.id AS c0, u.id AS c1, v.id AS c2 FROM u, t JOIN v USING (a);
+-- transaction
+INSERT INTO v VALUES (3, 2);
+DELETE FROM u WHERE id = 1;
+-- transaction
+DELETE FROM t;
+
+-- case: IS DISTINCT FROM TRUE is a test of truth, and a number with a plus is the place of a column
+CREATE TABLE t (id INTEGER PRIMARY KEY, a);
+INSERT INTO t VALUES (1, 2), (2, '2.5'), (3, ''), (4, 0), (5, NULL), (6, 1);
+-- live
+SELECT id FROM t WHERE a IS DISTINCT FROM TRUE;
+-- live
+SELECT id FROM t WHERE a IS NOT DISTINCT FROM (FALSE);
+-- live
+SELECT id FROM t WHERE a IS (TRUE);
+-- live ordered
+SELECT a, id FROM t ORDER BY (+2) COLLATE NOCASE DESC;
+-- transaction
+UPDATE t SET a = 3 WHERE id > 2;
