@@ -385,6 +385,7 @@ impl Database {
             feeds: engine.feed_bytes(),
             levels,
             partitions,
+            relations: engine.graph().relations_size().0,
         })
     }
 

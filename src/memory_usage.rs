@@ -13,7 +13,8 @@ use penstock_operators::view::{ListPatch, Node, Op};
 pub struct MemoryUsage {
     /// Of each table and index of the source.
     pub source: Vec<(String, usize)>,
-    /// Of all live queries, without the rows, which they share with the source.
+    /// Of all live queries, without the rows: those of tables are shared with the source, those
+    /// of joins and aggregates are not counted.
     pub queries: usize,
     /// Of the patches that are kept for subscribers who have not taken them, with their rows, and
     /// of the trees that were asked for and are kept for the next who asks, without theirs.
@@ -23,6 +24,8 @@ pub struct MemoryUsage {
     pub levels: usize,
     /// How many partitions those have.
     pub partitions: usize,
+    /// How many distinct joins, aggregates and other relational operators are live.
+    pub relations: usize,
 }
 
 /// Adds up heap bytes; what several parents share counts once.
