@@ -242,3 +242,27 @@ fn rows_are_replaced_in_every_way() {
         SAVEPOINT b; UPDATE quiet SET v = 8; RELEASE b";
     assert_eq!(transact(&mut source, savepoints).len(), 1);
 }
+
+#[test]
+fn what_was_read_in_one_transaction_is_not_taken_for_the_row_in_the_next() {
+    let mut source = started();
+    let quiet = table(&source, "quiet");
+    let update =
+        |v: i64| Change::Update { table: quiet, key: key(7), row: row([7.into(), v.into()]) };
+    source.execute("UPDATE quiet SET v = 8", &[]).expect("a statement");
+    assert!(source.get(At::After, quiet, &key(7)).expect("a row").is_some());
+    source.rollback();
+    source.begin().expect("none is in flight");
+    source.write(update(8)).expect("it is there");
+    assert_eq!(source.finish().expect("the rows are right").len(), 1);
+    source.commit().expect("it is finished");
+
+    source.begin().expect("none is in flight");
+    assert!(source.get(At::After, quiet, &key(7)).expect("a row").is_some());
+    source.finish().expect("nothing was done");
+    source.commit().expect("it is finished");
+    transact(&mut source, "DELETE FROM quiet");
+    source.begin().expect("none is in flight");
+    let error = source.write(update(9)).expect_err("it is gone").to_string();
+    assert_eq!(error, "table \"quiet\": there is no row with id = 7 to update");
+}

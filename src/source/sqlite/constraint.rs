@@ -52,17 +52,14 @@ fn unique(source: &SqliteSource, id: TableId, row: &Row, subject: &str) -> Optio
     let schema = source.schema.table(id);
     let info = &source.tables[id.0 as usize];
     // The message names the table; a trigger may have written to another one.
-    if !subject.is_empty() && !subject.starts_with(&format!("{}.", info.name)) {
-        let index = subject.strip_prefix("index ");
-        if index.is_none() {
-            return None;
-        }
+    let own = format!("{}.", info.name);
+    let elsewhere = !subject.starts_with(&own) && !subject.starts_with("index ");
+    if !subject.is_empty() && elsewhere {
+        return None;
     }
     let key = info.key_spec.key(row);
-    let names: Vec<&str> = subject
-        .split(", ")
-        .filter_map(|name| name.strip_prefix(&*format!("{}.", info.name)))
-        .collect();
+    let names: Vec<&str> =
+        subject.split(", ").filter_map(|name| name.strip_prefix(&*own)).collect();
     let columns: Vec<usize> = names
         .iter()
         .filter_map(|name| info.columns.iter().position(|column| column.name == *name))
