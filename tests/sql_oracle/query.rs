@@ -253,7 +253,7 @@ impl Maker<'_> {
                 0 if !built.scope.atoms.is_empty() => {
                     let sql = self.expression(&built.scope, 2).0;
                     if !built.scope.atoms.iter().any(|atom| sql.contains(&atom.sql)) {
-                        // SQLite has placed rows wrongly where a constant comes first.
+                        // SQLite takes some constants for the place of a column: `1 NOTNULL` for 1.
                         continue;
                     }
                     self.feature("ORDER BY expression");
@@ -278,7 +278,8 @@ impl Maker<'_> {
                 let direction = if self.random.chance(30) { " DESC" } else { "" };
                 select.order.push(format!("{sql}{direction}"));
             }
-        } else if !built.outputs.is_empty() && built.outputs.iter().all(|atom| !atom.kinds.mixed()) {
+        } else if !built.outputs.is_empty() && built.outputs.iter().all(|atom| !atom.kinds.mixed())
+        {
             // Rows that are equal in all columns may stand in any order.
             total = true;
             for atom in &built.outputs {
