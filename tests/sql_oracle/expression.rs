@@ -47,6 +47,7 @@ const BINARY_FUNCTIONS: [&str; 8] =
     ["coalesce", "ifnull", "nullif", "min", "max", "instr", "concat", "round"];
 const TEXT_FUNCTIONS: [&str; 9] =
     ["lower", "upper", "trim", "ltrim", "rtrim", "hex", "quote", "typeof", "unicode"];
+const COMPARISONS: [&str; 10] = ["=", "=", "=", "<", "<=", ">", ">=", "<>", "!=", "=="];
 const PATTERNS: [&str; 9] = ["'a%'", "'%b'", "'_'", "'A_'", "'%'", "''", "'1%'", "'%.%'", "'é'"];
 const GLOBS: [&str; 6] = ["'a*'", "'?'", "'[a-b]*'", "'*'", "'[^a]'", "'A?'"];
 
@@ -359,7 +360,8 @@ impl Maker<'_> {
     }
 
     fn comparison(&mut self) -> &'static str {
-        *self.random.pick(&["=", "=", "=", "<", "<=", ">", ">=", "<>", "!=", "=="])
+        let comparison: &&str = self.random.pick(&COMPARISONS);
+        comparison
     }
 }
 

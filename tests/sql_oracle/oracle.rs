@@ -58,7 +58,7 @@ impl Oracle {
     /// say).
     pub(crate) fn rows(&self, statement: &Statement) -> Result<Rows, rusqlite::Error> {
         let mut prepared = self.connection.prepare_cached(&statement.sql)?;
-        let names: Vec<String> = prepared.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = prepared.column_names().map(str::to_owned).collect();
         match &statement.params {
             Params::Positional(values) => {
                 for (at, value) in values.iter().enumerate() {

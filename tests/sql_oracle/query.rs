@@ -106,6 +106,7 @@ impl Maker<'_> {
         let mut outputs = Vec::new();
         let mut pure = compound;
         let grouped = self.random.chance(30);
+        let rows = scope.clone();
         if grouped {
             (scope, key) = self.group(&mut core, &mut outputs, scope, key);
         } else if self.random.chance(10) {
@@ -119,6 +120,16 @@ impl Maker<'_> {
             core.items.push(Item { expression: star, alias: None });
             // By what `*` stands for it is not ordered.
             return Built { core, outputs, scope, key };
+        }
+        if grouped && core.group.is_empty() {
+            // An aggregate in an ORDER BY alone groups the rows, but not where SQLite leaves the
+            // order of a subquery out.
+            let (expression, kinds) = self.aggregate(&rows);
+            let typed = self.pure((expression, kinds));
+            let alias = self.output_alias(&typed, 0, true);
+            let sql = alias.clone().unwrap_or_default();
+            outputs.push(Atom { sql, kinds: typed.1, column: false });
+            core.items.push(Item { expression: typed.0, alias });
         }
         while core.items.len() < width {
             let level = self.random.below(3);

@@ -53,10 +53,7 @@ fn unique(source: &SqliteSource, id: TableId, row: &Row, subject: &str) -> Optio
     let info = &source.tables[id.0 as usize];
     // The message names the table; a trigger may have written to another one.
     if !subject.is_empty() && !subject.starts_with(&format!("{}.", info.name)) {
-        let index = subject.strip_prefix("index ");
-        if index.is_none() {
-            return None;
-        }
+        subject.strip_prefix("index ")?;
     }
     let key = info.key_spec.key(row);
     let names: Vec<&str> = subject

@@ -114,7 +114,7 @@ fn call(function: Function, arguments: Vec<Bound>) -> Bound {
         Function::Builtin(Builtin::NullIf) => (common_type([types[0]]), true),
         Function::Builtin(Builtin::Iif) => {
             let nullable = arguments.iter().skip(1).any(|argument| argument.traits.nullable);
-            (common_type(types.into_iter().skip(1)), nullable || arguments.len() % 2 == 0)
+            (common_type(types.into_iter().skip(1)), nullable || arguments.len().is_multiple_of(2))
         }
         Function::Builtin(
             Builtin::Lower
