@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::feed::{Committed, Ended, Feed, Limits};
 use crate::memory_usage::Sizes;
 use crate::notice::Notice;
+use crate::query::CompiledQuery;
 use crate::schema_change::breaking;
 
 /// Subscribed results by root, with a fixed hasher.
@@ -86,18 +87,17 @@ impl Engine {
         &self.graph
     }
 
-    /// Subscribes to a plan and joins its feed.
+    /// Subscribes to a query and joins its feed.
     pub(crate) fn subscribe(
         &mut self,
         source: &mut dyn Source,
-        plan: &Plan,
-        schema: &Schema,
+        query: &CompiledQuery,
     ) -> Result<(RootId, Arc<Feed>), Error> {
         self.changing = true;
-        let root = self.graph.subscribe(source, plan);
+        let root = self.graph.subscribe(source, &query.plan);
         self.changing = false;
         let root = root?;
-        Ok((root, self.join(schema, root, plan)))
+        Ok((root, self.join(query, root, &query.plan)))
     }
 
     /// Moves one subscriber to another binding of its template. Where it keeps a row set, it keeps
@@ -107,7 +107,7 @@ impl Engine {
         source: &mut dyn Source,
         root: RootId,
         plan: &Plan,
-        schema: &Schema,
+        query: &CompiledQuery,
         keeps_rows: bool,
     ) -> Result<(RootId, Arc<Feed>, Arc<Committed>), Error> {
         let before = keeps_rows.then(|| self.keep_row_set(source.schema(), root));
@@ -135,7 +135,7 @@ impl Engine {
                 deletes: known.into_iter().filter(|put| !kept(put)).collect(),
             })
         });
-        let feed = self.join(schema, new, plan);
+        let feed = self.join(query, new, plan);
         self.leave(root);
         Ok((new, feed, Arc::new(Committed::new(self.version, tree, rows))))
     }
@@ -161,8 +161,9 @@ impl Engine {
         self.leave(root);
     }
 
-    fn join(&mut self, schema: &Schema, root: RootId, plan: &Plan) -> Arc<Feed> {
-        let table = schema.table(plan.shape.table).name().to_owned();
+    fn join(&mut self, query: &CompiledQuery, root: RootId, plan: &Plan) -> Arc<Feed> {
+        let schema = &query.schema;
+        let table = schema.table(query.view.table).name().to_owned();
         let entry = self.feeds.entry(root).or_insert_with(|| Subscribed {
             feed: Arc::new(Feed::new()),
             plan: plan.clone(),

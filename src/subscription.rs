@@ -63,7 +63,7 @@ impl Subscription {
         let _deliver = locks.deliver_after();
         let (mut source, mut engine) = locks.read_results("Database::subscribe")?;
         let compiled = query.compile(source.schema(), &params)?;
-        let (root, feed) = engine.subscribe(&mut *source, &compiled.plan, &compiled.schema)?;
+        let (root, feed) = engine.subscribe(&mut *source, &compiled)?;
         let position = feed.position();
         drop((engine, source));
         let context = Arc::new(PatchContext {

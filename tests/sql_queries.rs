@@ -3,6 +3,7 @@
 
 mod sql_support;
 
+use penstock::{Params, Query, SqlParams, row};
 use sql_support::Both;
 
 /// Runs each statement from the start and through all writes.
@@ -135,4 +136,66 @@ fn compounds_and_ctes() {
         "SELECT * FROM (VALUES (1, 'a'), (2, 'b')) ORDER BY 1",
         "SELECT n, count(*) FROM (SELECT count(*) AS n FROM issue GROUP BY owner) GROUP BY n ORDER BY n",
     ]);
+}
+
+#[test]
+fn parameters_stand_for_their_values() {
+    let mut both = Both::new();
+    (0..sql_support::steps() - 3).for_each(|step| both.step(step).expect("a sound step"));
+    let literal =
+        "SELECT id, 'x' || name FROM user WHERE age >= 30 OR id IN (1, 3) ORDER BY id LIMIT 3";
+    let expected = both.db.query_sql(literal, ()).expect("a sound statement").to_json().unwrap();
+    let by_position = SqlParams::from(("x", 30, 1, 3)).push(3);
+    let named = || SqlParams::new().set("x", "x").set("age", 30).set("a", 1).set("b", 3);
+    let cases = [
+        ("?", "?", "?", "?", "?", by_position.clone()),
+        ("?1", "?2", "?3", "?4", "?4", SqlParams::from(("x", 30, 1, 3))),
+        ("$1", "$2", "$3", "$4", "$5", by_position),
+        (":x", "@age", "$a", ":b", ":b", named()),
+    ];
+    for (x, age, a, b, limit, params) in cases {
+        let sql = format!(
+            "SELECT id, {x} || name FROM user WHERE age >= {age} OR id IN ({a}, {b}) ORDER BY id \
+             LIMIT {limit}"
+        );
+        let live = both.db.subscribe_sql(&sql, params).unwrap_or_else(|e| panic!("{sql}: {e}"));
+        let mut found = live.rows().to_json().unwrap();
+        // The column is named after its text, which differs.
+        for row in found.as_array_mut().unwrap() {
+            let row = row.as_object_mut().unwrap();
+            let value = row.remove(&format!("{x} || name")).expect("the second column");
+            row.insert("'x' || name".into(), value);
+        }
+        assert_eq!(found, expected, "{sql}");
+    }
+    // Those by name may also come from the parameters of a query.
+    let query = Query::sql("SELECT id FROM user WHERE id = :id");
+    let live = both.db.subscribe_with(query, &Params::new().set("id", 3)).expect("a value");
+    assert_eq!(live.rows().len(), 1);
+}
+
+#[test]
+fn a_live_statement_may_get_another_limit() {
+    let mut both = Both::new();
+    (0..3).for_each(|step| both.step(step).expect("a sound step"));
+    let sql = "SELECT owner, count(*) FROM issue GROUP BY owner ORDER BY 2 DESC, 1 LIMIT 1";
+    let mut live = both.db.subscribe_sql(sql, ()).expect("a sound statement");
+    assert_eq!(live.rows().len(), 1);
+    live.set_limit(Some(2)).expect("another limit");
+    assert_eq!(live.rows().len(), 2);
+    live.set_limit(None).expect("no limit");
+    assert!(live.rows().len() > 2);
+    let error = live.set_start(None).and_then(|()| live.set_start(Some(row! { owner: 1 })));
+    assert!(error.is_err_and(|error| error.to_string().contains("a statement of SQL is whole")));
+}
+
+#[test]
+fn a_statement_runs_within_a_transaction() {
+    let both = Both::new();
+    let count = both.db.transaction(|tx| {
+        tx.insert("user", row! { id: 1, name: "Ann" })?;
+        let tree = tx.query_sql("SELECT count(*) AS n FROM user WHERE name = ?", ["Ann"])?;
+        Ok(tree.first().and_then(|entry| entry.get("n")?.as_i64()))
+    });
+    assert_eq!(count.expect("a sound transaction"), Some(1));
 }

@@ -137,20 +137,18 @@ impl Batch {
     }
 }
 
-/// What a transaction changed in tables and in derived tables.
+/// What a transaction changed in tables and derived tables.
 pub(crate) struct Deltas<'a> {
     pub(crate) base: &'a Batch,
     pub(crate) derived: Option<&'a Batch>,
 }
 
 impl Deltas<'_> {
-    /// The changed tables.
     pub(crate) fn tables(&self) -> impl Iterator<Item = TableId> {
         let batches = std::iter::once(self.base).chain(self.derived);
         batches.flat_map(|batch| batch.tables().map(|(table, _)| table))
     }
 
-    /// The deltas of one table; empty where it did not change.
     pub(crate) fn table(&self, table: TableId) -> &[Delta] {
         match (table.derived_number(), self.derived) {
             (None, _) => self.base.table(table),

@@ -1,8 +1,8 @@
 //! Errors with a place in the text.
 
-use sqlparser::ast::Spanned;
 use sqlparser::tokenizer::{Location, Span};
 
+use super::place::Located;
 use crate::query::QueryError;
 
 /// A place in the text of a statement: line and column, from 1; line 0 is nowhere.
@@ -17,8 +17,8 @@ pub(super) type Outcome<T> = Result<T, QueryError>;
 
 impl Place {
     /// Where a node of the syntax tree begins.
-    pub(super) fn of(node: &impl Spanned) -> Place {
-        Place::start(node.span())
+    pub(super) fn of(node: &impl Located) -> Place {
+        node.place()
     }
 
     pub(super) fn start(span: Span) -> Place {

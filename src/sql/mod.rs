@@ -7,7 +7,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | `dialect`, `parse`, `text`, `params` | from text to a syntax tree; where things are in the text |
+//! | `dialect`, `parse`, `text`, `place`, `params` | from text to a syntax tree; where things are in the text |
 //! | `scope`, `slot`, `bound`, `bind` | names, affinities and collations: expressions over slots |
 //! | `from`, `join`, `conjunct` | FROM and WHERE as joins on keys |
 //! | `list`, `select`, `group`, `stage`, `order`, `compound`, `query` | the clauses of a query |
@@ -44,6 +44,7 @@ mod list;
 mod order;
 mod params;
 mod parse;
+mod place;
 mod query;
 mod rows;
 mod scope;

@@ -14,6 +14,7 @@ use super::error::{Outcome, Place};
 use super::list::BoundList;
 use super::rows::Page;
 use super::scope::{Env, Scope, same};
+use super::slot::Uses;
 
 /// The terms of an ORDER BY.
 pub(super) fn order_by(query: &ast::Query, at: Place) -> Outcome<&[ast::OrderByExpr]> {
@@ -49,7 +50,10 @@ pub(super) fn terms(
             bound.traits.collation = Some(collation(name, place)?);
             bound.traits.explicit = true;
         }
-        keys.extend(sort_keys(bound, &term.options, place)?);
+        // What is the same for every row sorts nothing.
+        if !Uses::of(&bound.expr).is_constant() {
+            keys.extend(sort_keys(bound, &term.options, place)?);
+        }
     }
     Ok(keys)
 }

@@ -13,10 +13,16 @@ use super::text::Text;
 /// walks a statement.
 const DEPTH_MAX: usize = 60;
 
-/// How many operators of arithmetic a statement may have. A chain of them nests to the left.
-const ARITHMETIC_MAX: usize = 500;
+/// How many operators may stand one after the other in an expression: they nest to the left.
+const CHAIN_MAX: usize = 200;
 
-/// How many AND, OR and NOT a statement may have.
+/// How many NOT and signs may stand before an operand.
+const PREFIX_MAX: usize = 40;
+
+/// How deeply SELECTs may be nested in one another.
+const SELECT_DEPTH_MAX: usize = 16;
+
+/// How many AND, OR and SELECTs a statement may have.
 const LOGIC_MAX: usize = 1_000;
 
 /// Reads one SELECT statement.
@@ -60,54 +66,57 @@ fn is_select(body: &SetExpr) -> bool {
     }
 }
 
+/// Bounds what is nested without being seen as nested by the parser.
 fn check_size(tokens: &[TokenWithSpan]) -> Outcome<()> {
-    let (mut arithmetic, mut logic) = (0, 0);
-    let mut after_operand = false;
-    for token in tokens {
-        let place = Place::start(token.span);
-        match &token.token {
-            Token::Whitespace(_) => continue,
-            Token::Minus | Token::Plus | Token::Mul if !after_operand => {}
-            Token::Plus
-            | Token::Minus
-            | Token::Mul
-            | Token::Div
-            | Token::Mod
-            | Token::StringConcat
-            | Token::Ampersand
-            | Token::Pipe
-            | Token::ShiftLeft
-            | Token::ShiftRight
-            | Token::Eq
-            | Token::DoubleEq
-            | Token::Neq
-            | Token::Lt
-            | Token::LtEq
-            | Token::Gt
-            | Token::GtEq
-            | Token::Arrow
-            | Token::LongArrow => arithmetic += 1,
-            Token::Word(word) if word.quote_style.is_none() => match word.keyword {
-                Keyword::AND | Keyword::OR => {
-                    logic += 1;
-                    // Comparisons between them are not nested in one another.
-                    arithmetic = arithmetic.min(ARITHMETIC_MAX / 2);
+    let (mut chain, mut around, mut logic, mut prefix) = (0, Vec::new(), 0, 0);
+    // Whether each parenthesis that is open holds a SELECT.
+    let mut selects: Vec<bool> = Vec::new();
+    for token in tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_))) {
+        let keyword = match &token.token {
+            Token::Word(word) if word.quote_style.is_none() => word.keyword,
+            _ => Keyword::NoKeyword,
+        };
+        let is_prefix = keyword == Keyword::NOT
+            || matches!(token.token, Token::Minus | Token::Plus | Token::Tilde);
+        prefix = if is_prefix { prefix + 1 } else { 0 };
+        match (&token.token, keyword) {
+            (Token::LParen, _) | (_, Keyword::CASE) => {
+                around.push(chain);
+                selects.push(false);
+                chain = 0;
+            }
+            (Token::RParen, _) | (_, Keyword::END) => {
+                chain = around.pop().unwrap_or(0);
+                selects.pop();
+            }
+            (_, Keyword::AND | Keyword::OR | Keyword::SELECT) => {
+                (chain, logic) = (0, logic + 1);
+                if keyword == Keyword::SELECT {
+                    selects.last_mut().into_iter().for_each(|holds| *holds = true);
                 }
-                Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::IS => logic += 1,
-                _ => {}
-            },
-            _ => {}
+            }
+            (Token::Comma | Token::SemiColon, _)
+            | (_, Keyword::WHEN | Keyword::THEN | Keyword::ELSE)
+            | (_, Keyword::FROM | Keyword::WHERE | Keyword::ON | Keyword::BY)
+            | (_, Keyword::HAVING | Keyword::LIMIT | Keyword::OFFSET) => chain = 0,
+            // Operands do not nest, all else may.
+            (Token::Number(..) | Token::SingleQuotedString(_) | Token::Period, _) => {}
+            (Token::Word(word), Keyword::NoKeyword)
+                if !word.value.eq_ignore_ascii_case("isnull") => {}
+            _ => chain += 1,
         }
-        if arithmetic > ARITHMETIC_MAX || logic > LOGIC_MAX {
-            return place.refuse(format!(
-                "the statement is too large: more than {ARITHMETIC_MAX} operators or {LOGIC_MAX} \
-                 conditions"
-            ));
-        }
-        after_operand = !matches!(
-            token.token,
-            Token::Comma | Token::LParen | Token::Eq | Token::Lt | Token::Gt | Token::Minus
-        );
+        let what = if chain > CHAIN_MAX {
+            format!("more than {CHAIN_MAX} operators stand in one chain; use parentheses")
+        } else if selects.iter().filter(|holds| **holds).count() >= SELECT_DEPTH_MAX {
+            format!("SELECTs are nested more than {SELECT_DEPTH_MAX} deep")
+        } else if prefix > PREFIX_MAX {
+            format!("more than {PREFIX_MAX} signs or NOT stand before an operand")
+        } else if logic > LOGIC_MAX {
+            format!("there are more than {LOGIC_MAX} conditions and SELECTs")
+        } else {
+            continue;
+        };
+        return Place::start(token.span).refuse(format!("the statement is too large: {what}"));
     }
     Ok(())
 }
@@ -115,9 +124,8 @@ fn check_size(tokens: &[TokenWithSpan]) -> Outcome<()> {
 /// The parser's error as one of ours: its place split from its text.
 fn syntax_error(error: ParserError, text: &Text) -> crate::query::QueryError {
     match error {
-        ParserError::RecursionLimitExceeded => Place::default().error(format!(
-            "expressions and subqueries are nested more than {DEPTH_MAX} deep; nest less"
-        )),
+        ParserError::RecursionLimitExceeded => Place::default()
+            .error(format!("expressions are nested too deeply: {DEPTH_MAX} levels at most")),
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
             let (message, place) = match message.rsplit_once(" at Line: ") {
                 Some((message, at)) => {

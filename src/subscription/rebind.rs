@@ -50,7 +50,7 @@ impl Subscription {
         // Following others may have ended it.
         self.feed.check()?;
         let (root, feed, committed) =
-            engine.rebind(&mut *source, self.root, &plan, &self.context.schema, keeps_rows)?;
+            engine.rebind(&mut *source, self.root, &plan, &self.compiled, keeps_rows)?;
         // Under the lock, so that nothing committed from now on is taken from the old feed, and
         // callbacks are told of this between what was committed before and after.
         let (left, before) = (std::mem::replace(&mut self.feed, feed), Arc::clone(&self.position));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use penstock_operators::schema::Schema;
 use penstock_operators::source::SourceError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::attach::Queue;
@@ -62,8 +63,9 @@ impl SqliteSource {
         SqliteSource::new(connection, file.into(), &options)
     }
 
-    /// Takes over a connection. Its authorizer is replaced, and functions and temporary triggers
-    /// named `penstock_…` are added; everything else about it is left as it is.
+    /// Takes over a connection. Its authorizer is replaced, functions and temporary triggers
+    /// named `penstock_…` are added, and its statements are planned whatever the values of their
+    /// parameters (SQLite's stability guarantee); everything else about it is left as it is.
     ///
     /// # Errors
     /// A connection within a transaction, or a file that cannot be read.
@@ -88,6 +90,9 @@ impl SqliteSource {
         options: &SqliteOptions,
     ) -> Result<SqliteSource, SourceError> {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        // A file that has been analysed would have statements compiled again for other values.
+        let stable = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true);
+        stable.map_err(|error| failure(&file, "opening the file", &error))?;
         let (capture, guard) = (SharedCapture::new(Arc::new([])), Guard::default());
         let prepared = capture.register(&connection).and_then(|()| guard.install(&mut connection));
         prepared.map_err(|error| failure(&file, "opening the file", &error))?;

@@ -20,11 +20,11 @@ use super::table::TableInfo;
 use super::value::{Bound, Comparable, comparable, from_stored};
 
 /// How many rows the first chunk of a scan has: most look for one row or few.
-const FIRST_CHUNK: usize = 4;
+const FIRST_CHUNK: usize = 8;
 /// How many where every chunk has to sort what remains.
 const FIRST_SORTED_CHUNK: usize = 256;
 /// By how much each chunk is larger than the one before.
-const CHUNK_GROWTH: usize = 8;
+const CHUNK_GROWTH: usize = 4;
 /// The largest chunk of rows that an index gives in order.
 const CHUNK_MAX: usize = 2048;
 

@@ -40,6 +40,7 @@ impl SqliteSource {
         }
         self.run(BEGIN, "beginning a transaction")?;
         self.capture.lock().clear();
+        self.last_read.take();
         self.state = State::Open;
         self.look().inspect_err(|_| self.roll_back())
     }

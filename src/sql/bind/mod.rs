@@ -13,6 +13,7 @@ use super::aggregate::AggregateUse;
 use super::apply::Apply;
 use super::bound::{Bound, all, case, compare, converted, integer, is, is_null, not, null};
 use super::error::{Outcome, Place};
+use super::place::Located;
 use super::scope::{Env, same};
 use super::slot::for_each_slot;
 
@@ -52,7 +53,7 @@ pub(super) struct Binder<'b> {
 }
 
 impl Binder<'_> {
-    pub(super) fn place(&self, node: &impl ast::Spanned) -> Place {
+    pub(super) fn place(&self, node: &impl Located) -> Place {
         Place::of(node).or(self.at)
     }
 

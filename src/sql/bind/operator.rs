@@ -49,6 +49,7 @@ impl Binder<'_> {
         Ok(result)
     }
 
+    /// Operators with two operands. Their chains, which nest to the left, may be long.
     pub(super) fn binary(
         &mut self,
         left: &ast::Expr,
@@ -56,51 +57,41 @@ impl Binder<'_> {
         right: &ast::Expr,
         place: Place,
     ) -> Outcome<Bound> {
-        let comparison = match op {
-            Sign::And | Sign::Or => return self.logic(left, op, right),
-            Sign::Glob => return self.pattern(MatchKind::Glob, left, right, None, false),
-            Sign::Arrow => return self.scalar_function("->", &[left, right], place),
-            Sign::LongArrow => return self.scalar_function("->>", &[left, right], place),
-            Sign::Eq => Some(CompareOp::Eq),
-            Sign::NotEq => Some(CompareOp::Ne),
-            Sign::Lt => Some(CompareOp::Lt),
-            Sign::LtEq => Some(CompareOp::Le),
-            Sign::Gt => Some(CompareOp::Gt),
-            Sign::GtEq => Some(CompareOp::Ge),
-            _ => None,
-        };
-        if let Some(op) = comparison {
-            return Ok(compare(op, &self.bind(left)?, &self.bind(right)?));
+        let mut chain = vec![(op, right)];
+        let mut first = left;
+        while let ast::Expr::BinaryOp { left, op, right } = first
+            && !matches!(op, Sign::And | Sign::Or)
+            && !is_special(chain[chain.len() - 1].0)
+        {
+            chain.push((op, right));
+            first = left;
         }
-        let (op, column_type) = match op {
-            Sign::Plus => (BinaryOp::Add, ColumnType::Any),
-            Sign::Minus => (BinaryOp::Subtract, ColumnType::Any),
-            Sign::Multiply => (BinaryOp::Multiply, ColumnType::Any),
-            Sign::Divide => (BinaryOp::Divide, ColumnType::Any),
-            Sign::Modulo => (BinaryOp::Remainder, ColumnType::Any),
-            Sign::StringConcat => (BinaryOp::Concat, ColumnType::Text),
-            Sign::BitwiseAnd => (BinaryOp::BitAnd, ColumnType::Integer),
-            Sign::BitwiseOr => (BinaryOp::BitOr, ColumnType::Integer),
-            Sign::PGBitwiseShiftLeft => (BinaryOp::ShiftLeft, ColumnType::Integer),
-            Sign::PGBitwiseShiftRight => (BinaryOp::ShiftRight, ColumnType::Integer),
-            Sign::Match | Sign::Regexp => {
-                return place
-                    .refuse(format!("{op} is not supported in live queries; use LIKE or GLOB"));
-            }
-            other => return place.refuse(format!("{other} is not an operator of SQLite")),
-        };
-        let (left, right) = (self.bind(left)?, self.bind(right)?);
-        // Numbers may overflow and divisors be zero, so arithmetic may be null in any case.
-        let nullable =
-            column_type == ColumnType::Any || left.traits.nullable || right.traits.nullable;
-        let stated = [&left, &right].into_iter().find(|side| side.traits.explicit);
-        let stated = stated.map(|side| side.traits.collation);
-        let expr = Expr::Binary { op, left: Box::new(left.expr), right: Box::new(right.expr) };
-        let mut bound = Bound::new(expr, column_type, nullable);
-        if let Some(collation) = stated {
-            (bound.traits.collation, bound.traits.explicit) = (collation, true);
+        let Some((op, right)) = chain.pop() else { return self.bind(first) };
+        let mut bound = self.pair(first, op, right, place)?;
+        for (op, right) in chain.into_iter().rev() {
+            let right = self.bind(right)?;
+            bound = operation(bound, op, right, place)?;
         }
         Ok(bound)
+    }
+
+    fn pair(
+        &mut self,
+        left: &ast::Expr,
+        op: &Sign,
+        right: &ast::Expr,
+        place: Place,
+    ) -> Outcome<Bound> {
+        match op {
+            Sign::And | Sign::Or => self.logic(left, op, right),
+            Sign::Glob => self.pattern(MatchKind::Glob, left, right, None, false),
+            Sign::Arrow => self.scalar_function("->", &[left, right], place),
+            Sign::LongArrow => self.scalar_function("->>", &[left, right], place),
+            _ => {
+                let (left, right) = (self.bind(left)?, self.bind(right)?);
+                operation(left, op, right, place)
+            }
+        }
     }
 
     /// AND and OR, whose chains may be long: they nest to the left.
@@ -160,6 +151,54 @@ impl Binder<'_> {
         };
         place.refuse(problem)
     }
+}
+
+/// Whether an operator is more than an operation on two bound operands.
+fn is_special(op: &Sign) -> bool {
+    matches!(op, Sign::And | Sign::Or | Sign::Glob | Sign::Arrow | Sign::LongArrow)
+}
+
+/// A comparison, or an operation on numbers, bits or texts.
+fn operation(left: Bound, op: &Sign, right: Bound, place: Place) -> Outcome<Bound> {
+    let comparison = match op {
+        Sign::Eq => Some(CompareOp::Eq),
+        Sign::NotEq => Some(CompareOp::Ne),
+        Sign::Lt => Some(CompareOp::Lt),
+        Sign::LtEq => Some(CompareOp::Le),
+        Sign::Gt => Some(CompareOp::Gt),
+        Sign::GtEq => Some(CompareOp::Ge),
+        _ => None,
+    };
+    if let Some(op) = comparison {
+        return Ok(compare(op, &left, &right));
+    }
+    let (op, column_type) = match op {
+        Sign::Plus => (BinaryOp::Add, ColumnType::Any),
+        Sign::Minus => (BinaryOp::Subtract, ColumnType::Any),
+        Sign::Multiply => (BinaryOp::Multiply, ColumnType::Any),
+        Sign::Divide => (BinaryOp::Divide, ColumnType::Any),
+        Sign::Modulo => (BinaryOp::Remainder, ColumnType::Any),
+        Sign::StringConcat => (BinaryOp::Concat, ColumnType::Text),
+        Sign::BitwiseAnd => (BinaryOp::BitAnd, ColumnType::Integer),
+        Sign::BitwiseOr => (BinaryOp::BitOr, ColumnType::Integer),
+        Sign::PGBitwiseShiftLeft => (BinaryOp::ShiftLeft, ColumnType::Integer),
+        Sign::PGBitwiseShiftRight => (BinaryOp::ShiftRight, ColumnType::Integer),
+        Sign::Match | Sign::Regexp => {
+            return place
+                .refuse(format!("{op} is not supported in live queries; use LIKE or GLOB"));
+        }
+        other => return place.refuse(format!("{other} is not an operator of SQLite")),
+    };
+    // Numbers may overflow and divisors be zero, so arithmetic may be null in any case.
+    let nullable = column_type == ColumnType::Any || left.traits.nullable || right.traits.nullable;
+    let stated = [&left, &right].into_iter().find(|side| side.traits.explicit);
+    let stated = stated.map(|side| side.traits.collation);
+    let expr = Expr::Binary { op, left: Box::new(left.expr), right: Box::new(right.expr) };
+    let mut bound = Bound::new(expr, column_type, nullable);
+    if let Some(collation) = stated {
+        (bound.traits.collation, bound.traits.explicit) = (collation, true);
+    }
+    Ok(bound)
 }
 
 /// A literal that stands for a place in the SELECT list, as in `ORDER BY 2`.
