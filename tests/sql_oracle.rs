@@ -17,6 +17,8 @@ mod case;
 mod compare;
 #[path = "sql_oracle/expression.rs"]
 mod expression;
+#[path = "sql_oracle/file.rs"]
+mod file;
 #[path = "sql_oracle/found.rs"]
 mod found;
 #[path = "sql_oracle/from.rs"]
@@ -75,8 +77,7 @@ fn run_seed(seed: u64, tally: &mut Tally) -> Result<(), String> {
             Ok(())
         }
         Err(problem) => {
-            let (case, problem) =
-                shrink::shrink(case, problem, &|case| run_caught(case).err());
+            let (case, problem) = shrink::shrink(case, problem, &|case| run_caught(case).err());
             Err(format!("seed {seed}: {problem}\n\n{case}"))
         }
     }

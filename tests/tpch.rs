@@ -48,8 +48,9 @@ fn hold_back(generated: &mut [Generated]) -> Vec<(Vec<SqlValue>, Vec<Vec<SqlValu
     let all = &mut generated[orders].rows;
     let held = all.split_off(all.len() - HELD_BACK);
     let keys: BTreeSet<i64> = held.iter().map(|row| key(row)).collect();
-    let (held_lines, rest): (Vec<_>, Vec<_>) =
-        std::mem::take(&mut generated[lines].rows).into_iter().partition(|row| keys.contains(&key(row)));
+    let (held_lines, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut generated[lines].rows)
+        .into_iter()
+        .partition(|row| keys.contains(&key(row)));
     generated[lines].rows = rest;
     let of = |order: &[SqlValue]| {
         held_lines.iter().filter(|line| key(line) == key(order)).cloned().collect()

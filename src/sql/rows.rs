@@ -121,10 +121,11 @@ impl Rows {
         let columns = names
             .into_iter()
             .zip(&self.outputs)
-            .map(|(name, output)| ScopeColumn {
-                name,
-                traits: Traits { explicit: false, ..output.traits },
-                merged: false,
+            .map(|(name, output)| {
+                // As a column it has a collation, and that goes before the other side's.
+                let collation = Some(output.traits.collation());
+                let traits = Traits { collation, explicit: false, ..output.traits };
+                ScopeColumn { name, traits, merged: false }
             })
             .collect();
         let slots = self.outputs.iter().enumerate();

@@ -42,3 +42,15 @@ SELECT id FROM t WHERE a IS (TRUE);
 SELECT a, id FROM t ORDER BY (+2) COLLATE NOCASE DESC;
 -- transaction
 UPDATE t SET a = 3 WHERE id > 2;
+
+-- case: a column of a subquery has a collation, which goes before that of the right side
+CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT COLLATE NOCASE);
+CREATE TABLE u (id INTEGER PRIMARY KEY, x TEXT);
+INSERT INTO t VALUES (1, 'A'), (2, 'b');
+INSERT INTO u VALUES (1, 'a'), (2, 'b');
+-- live
+SELECT s.c AS c0, t.id AS c1 FROM (SELECT x || '' AS c FROM u) AS s LEFT JOIN t ON s.c = t.a;
+-- live
+SELECT s.c AS c0, t.id AS c1 FROM (SELECT 'a' AS c FROM u) AS s JOIN t ON t.a = s.c;
+-- transaction
+UPDATE u SET x = 'B';

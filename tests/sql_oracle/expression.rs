@@ -47,6 +47,7 @@ const BINARY_FUNCTIONS: [&str; 8] =
     ["coalesce", "ifnull", "nullif", "min", "max", "instr", "concat", "round"];
 const TEXT_FUNCTIONS: [&str; 9] =
     ["lower", "upper", "trim", "ltrim", "rtrim", "hex", "quote", "typeof", "unicode"];
+const COMPARISONS: [&str; 10] = ["=", "=", "=", "<", "<=", ">", ">=", "<>", "!=", "=="];
 const PATTERNS: [&str; 9] = ["'a%'", "'%b'", "'_'", "'A_'", "'%'", "''", "'1%'", "'%.%'", "'é'"];
 const GLOBS: [&str; 6] = ["'a*'", "'?'", "'[a-b]*'", "'*'", "'[^a]'", "'A?'"];
 
@@ -104,7 +105,8 @@ impl Maker<'_> {
     /// An operand: in parentheses unless it needs none.
     fn operand(&mut self, scope: &Scope, depth: usize) -> Typed {
         let (sql, kinds) = self.expression(scope, depth);
-        let plain = sql.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.\x01".contains(&byte));
+        let plain =
+            sql.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.\x01".contains(&byte));
         if plain || (sql.ends_with(')') && sql.find('(').is_some_and(|at| closes(&sql, at))) {
             (sql, kinds)
         } else {
@@ -270,9 +272,10 @@ impl Maker<'_> {
     pub(crate) fn predicate(&mut self, scope: &Scope, depth: usize) -> String {
         let below = depth.saturating_sub(1);
         let nested = if depth == 0 { 0 } else { 6 };
-        match self.random.weighted(&[
-            26, 10, 8, 5, 4, 5, 7, 5, 3, nested, nested, nested, nested, 7, 7, 3, 2,
-        ]) {
+        match self
+            .random
+            .weighted(&[26, 10, 8, 5, 4, 5, 7, 5, 3, nested, nested, nested, nested, 7, 7, 3, 2])
+        {
             0 => {
                 let operator = self.comparison();
                 let (left, _) = self.atom(scope);
@@ -323,8 +326,7 @@ impl Maker<'_> {
             }
             7 => {
                 let operator = self.use_one(&["LIKE", "NOT LIKE", "GLOB", "NOT GLOB"]);
-                let patterns: &[&str] =
-                    if operator.ends_with("LIKE") { &PATTERNS } else { &GLOBS };
+                let patterns: &[&str] = if operator.ends_with("LIKE") { &PATTERNS } else { &GLOBS };
                 let pattern = self.random.pick(patterns).to_string();
                 format!("{} {operator} {pattern}", self.operand(scope, below).0)
             }
@@ -358,21 +360,8 @@ impl Maker<'_> {
     }
 
     fn comparison(&mut self) -> &'static str {
-        *self.random.pick(&["=", "=", "=", "<", "<=", ">", ">=", "<>", "!=", "=="])
-    }
-
-    /// The expression, or one of it in which equal values are the same.
-    pub(crate) fn pure(&mut self, (sql, kinds): Typed) -> Typed {
-        if kinds.mixed() {
-            return (format!("CAST({sql} AS TEXT) COLLATE BINARY"), Kinds::TEXT);
-        }
-        if kinds.folded() {
-            return match self.random.chance(50) {
-                true => (format!("({sql}) COLLATE BINARY"), kinds.without(Kinds::NOCASE)),
-                false => (format!("lower({sql})"), Kinds::TEXT),
-            };
-        }
-        (sql, kinds)
+        let comparison: &&str = self.random.pick(&COMPARISONS);
+        comparison
     }
 }
 

@@ -90,8 +90,7 @@ fn run_one(case: &[Section]) -> Result<(), String> {
             for patch in subscription.changes() {
                 tree.apply(&patch);
             }
-            let statement =
-                Statement { sql: sql.clone(), params: Params::Positional(Vec::new()) };
+            let statement = Statement { sql: sql.clone(), params: Params::Positional(Vec::new()) };
             let right = oracle.rows(&statement).map_err(|error| error.to_string())?;
             if let Some(problem) = difference(&shown(&rows), &right, *ordered) {
                 return Err(format!("after {at} transactions, {sql}\n{problem}"));

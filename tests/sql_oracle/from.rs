@@ -109,7 +109,8 @@ impl Maker<'_> {
         let table = |from: &From| matches!(&from.source, FromSource::Name(name) if name.len() == 1);
         let shared = atoms.iter().find_map(|atom| {
             let name = atom.sql.rsplit('.').next()?;
-            let mut same = before.atoms.iter().filter(|atom| atom.sql.ends_with(&format!(".{name}")));
+            let mut same =
+                before.atoms.iter().filter(|atom| atom.sql.ends_with(&format!(".{name}")));
             (same.next().is_some() && same.next().is_none()).then(|| name.to_owned())
         });
         if feature == "USING"

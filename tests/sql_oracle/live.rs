@@ -8,6 +8,7 @@ use rusqlite::Connection;
 
 use super::case::{Case, Mode};
 use super::compare::{difference, shown};
+use super::file::File;
 use super::oracle::{Oracle, Rows};
 use super::schema::{Declared, Table};
 use super::script::{Action, Call, Step};
@@ -86,7 +87,9 @@ pub(crate) fn run(case: &Case) -> Result<Outcome, String> {
         }
         if let Some(step) = case.steps.get(at) {
             run.step(step).map_err(|problem| format!("transaction {at}: {problem}"))?;
-            run.check().and_then(|()| run.check_nested()).map_err(|problem| format!("after transaction {at}: {problem}"))?;
+            run.check()
+                .and_then(|()| run.check_nested())
+                .map_err(|problem| format!("after transaction {at}: {problem}"))?;
         }
     }
     run.live.clear();
@@ -96,35 +99,6 @@ pub(crate) fn run(case: &Case) -> Result<Outcome, String> {
         return Err(format!("without live queries there is state: {usage:?}"));
     }
     Ok(run.outcome)
-}
-
-/// A file that is removed with its value.
-struct File(std::path::PathBuf);
-
-impl File {
-    fn new(case: &Case) -> File {
-        let thread = format!("{:?}", std::thread::current().id());
-        let number: String = thread.chars().filter(char::is_ascii_digit).collect();
-        let name = format!("oracle-{}-{number}-{}.db", std::process::id(), case.seed);
-        File(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(name))
-    }
-
-    fn connect(&self) -> Connection {
-        let connection = Connection::open(&self.0).expect("a file");
-        connection.pragma_update(None, "synchronous", "OFF").expect("a setting");
-        connection
-    }
-}
-
-impl Drop for File {
-    fn drop(&mut self) {
-        for suffix in ["", "-journal", "-wal", "-shm"] {
-            let mut name = self.0.clone().into_os_string();
-            name.push(suffix);
-            // It may not be there.
-            let _ = std::fs::remove_file(name);
-        }
-    }
 }
 
 pub(crate) fn params(statement: &Statement) -> SqlParams {
@@ -148,9 +122,8 @@ impl Run<'_> {
             Ok(subscription) => {
                 self.outcome.queries.push((number, None));
                 let tree = subscription.rows();
-                self.compare(query, &shown(&tree)).map_err(|problem| {
-                    format!("at first, {}\n{problem}", statement.sql)
-                })?;
+                self.compare(query, &shown(&tree))
+                    .map_err(|problem| format!("at first, {}\n{problem}", statement.sql))?;
                 self.live.push(Live { query: number, subscription, tree });
             }
             Err(Error::Query(error)) => {

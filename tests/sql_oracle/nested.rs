@@ -158,7 +158,8 @@ impl Level {
                 let Some(related) = entry.related(&list.name) else {
                     return Some(format!("there is no list {}", list.name));
                 };
-                if let Some(difference) = list.difference(&related, oracle, Some((&self.table, key)))
+                if let Some(difference) =
+                    list.difference(&related, oracle, Some((&self.table, key)))
                 {
                     return Some(format!("in the row {key:?} {difference}"));
                 }

@@ -58,8 +58,7 @@ impl Oracle {
     /// say).
     pub(crate) fn rows(&self, statement: &Statement) -> Result<Rows, rusqlite::Error> {
         let mut prepared = self.connection.prepare_cached(&statement.sql)?;
-        let names: Vec<String> =
-            prepared.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = prepared.column_names().map(str::to_owned).collect();
         match &statement.params {
             Params::Positional(values) => {
                 for (at, value) in values.iter().enumerate() {
@@ -91,9 +90,9 @@ impl Oracle {
 
     /// A constant.
     pub(crate) fn literal(&self, sql: &str) -> Value {
-        let one = self.connection.query_row(&format!("SELECT {sql}"), [], |row| {
-            Ok(value(row.get_ref_unwrap(0)))
-        });
+        let one = self
+            .connection
+            .query_row(&format!("SELECT {sql}"), [], |row| Ok(value(row.get_ref_unwrap(0))));
         one.expect("a constant")
     }
 
@@ -125,7 +124,8 @@ impl Oracle {
     fn call(&self, table: &Table, call: Call, values: &[(String, String)]) -> bool {
         let name = &table.name;
         let is_key = |column: &str| table.key_names().any(|key| key == column);
-        let equal = |(column, value): &(String, String)| format!("{column} COLLATE BINARY IS {value}");
+        let equal =
+            |(column, value): &(String, String)| format!("{column} COLLATE BINARY IS {value}");
         let (keys, rest): (Vec<_>, Vec<_>) =
             values.iter().cloned().partition(|(column, _)| is_key(column));
         let wanted: Vec<String> = keys.iter().map(equal).collect();

@@ -106,6 +106,7 @@ impl Maker<'_> {
         let mut outputs = Vec::new();
         let mut pure = compound;
         let grouped = self.random.chance(30);
+        let rows = scope.clone();
         if grouped {
             (scope, key) = self.group(&mut core, &mut outputs, scope, key);
         } else if self.random.chance(10) {
@@ -119,6 +120,16 @@ impl Maker<'_> {
             core.items.push(Item { expression: star, alias: None });
             // By what `*` stands for it is not ordered.
             return Built { core, outputs, scope, key };
+        }
+        if grouped && core.group.is_empty() {
+            // An aggregate in an ORDER BY alone groups the rows, but not where SQLite leaves the
+            // order of a subquery out.
+            let (expression, kinds) = self.aggregate(&rows);
+            let typed = self.pure((expression, kinds));
+            let alias = self.output_alias(&typed, 0, true);
+            let sql = alias.clone().unwrap_or_default();
+            outputs.push(Atom { sql, kinds: typed.1, column: false });
+            core.items.push(Item { expression: typed.0, alias });
         }
         while core.items.len() < width {
             let level = self.random.below(3);
@@ -253,7 +264,7 @@ impl Maker<'_> {
                 0 if !built.scope.atoms.is_empty() => {
                     let sql = self.expression(&built.scope, 2).0;
                     if !built.scope.atoms.iter().any(|atom| sql.contains(&atom.sql)) {
-                        // SQLite has placed rows wrongly where a constant comes first.
+                        // SQLite takes some constants for the place of a column: `1 NOTNULL` for 1.
                         continue;
                     }
                     self.feature("ORDER BY expression");
@@ -278,7 +289,8 @@ impl Maker<'_> {
                 let direction = if self.random.chance(30) { " DESC" } else { "" };
                 select.order.push(format!("{sql}{direction}"));
             }
-        } else if !built.outputs.is_empty() && built.outputs.iter().all(|atom| !atom.kinds.mixed()) {
+        } else if !built.outputs.is_empty() && built.outputs.iter().all(|atom| !atom.kinds.mixed())
+        {
             // Rows that are equal in all columns may stand in any order.
             total = true;
             for atom in &built.outputs {

@@ -180,8 +180,10 @@ impl Table {
 
     fn memory(&self) -> MemoryTable {
         let table = MemoryTable::new(self.name.clone());
-        let table =
-            self.columns.iter().fold(table, |table, column| table.with_declared(column.declaration()));
+        let table = self
+            .columns
+            .iter()
+            .fold(table, |table, column| table.with_declared(column.declaration()));
         table.primary_key(self.key_names().map(str::to_owned).collect::<Vec<_>>())
     }
 }
@@ -229,7 +231,8 @@ pub(crate) fn schema(random: &mut Random, strict: bool) -> Schema {
 }
 
 fn table(random: &mut Random, name: &str, strict: bool, before: &[Table]) -> Table {
-    let column = |name: String, declared, nocase, not_null| Column { name, declared, nocase, not_null };
+    let column =
+        |name: String, declared, nocase, not_null| Column { name, declared, nocase, not_null };
     let mut columns = Vec::new();
     let key = match random.below(10) {
         0..=5 => {

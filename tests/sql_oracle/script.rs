@@ -10,8 +10,15 @@ use super::schema::{self, Column, Declared, Schema, Table};
 pub(crate) enum Action {
     Sql(String),
     /// A call of the row API: columns with SQL literals of their types.
-    Row { call: Call, table: String, values: Vec<(String, String)> },
-    Savepoint { actions: Vec<Action>, undone: bool },
+    Row {
+        call: Call,
+        table: String,
+        values: Vec<(String, String)>,
+    },
+    Savepoint {
+        actions: Vec<Action>,
+        undone: bool,
+    },
 }
 
 /// A method of the row API.
@@ -113,7 +120,9 @@ fn statement(random: &mut Random, schema: &Schema, table: &Table) -> String {
             let action = match random.below(3) {
                 0 => "NOTHING".to_owned(),
                 1 => format!("UPDATE SET {column} = excluded.{column}"),
-                _ => format!("UPDATE SET {column} = excluded.{column} WHERE {name}.{column} IS NULL"),
+                _ => {
+                    format!("UPDATE SET {column} = excluded.{column} WHERE {name}.{column} IS NULL")
+                }
             };
             format!(
                 "INSERT INTO {name} VALUES ({values}) ON CONFLICT ({}) DO {action}",
@@ -173,7 +182,8 @@ fn new_value(random: &mut Random, schema: &Schema, table: &Table, column: &Colum
     match random.below(10) {
         0..=2 if column.declared == Declared::Integer => format!("{} + 1", column.name),
         3 | 4 if !schema.strict && !is_key && column.declared != Declared::Boolean => {
-            let (sql, kinds) = maker(random, schema, |maker, scope| maker.expression(scope, 2), table);
+            let (sql, kinds) =
+                maker(random, schema, |maker, scope| maker.expression(scope, 2), table);
             // In a column that is not of reals, equal numbers are the same.
             let real = column.declared == Declared::Real;
             let bad = if real { Kinds::ROUNDED } else { Kinds::REAL | Kinds::ROUNDED };

@@ -193,7 +193,7 @@ fn smaller_selects(select: &Select) -> Vec<Select> {
         }
     }
     for (at, (_, body)) in select.with.iter().enumerate() {
-        for body in smaller_selects(body).into_iter().filter(|body| keeps_rows(body)) {
+        for body in smaller_selects(body).into_iter().filter(keeps_rows) {
             push(&|select| select.with[at].1 = body.clone());
         }
     }

@@ -109,11 +109,8 @@ impl<'a> Maker<'a> {
             }
             2 | 3 if table.key.len() == 1 && table.columns[0].declared == Declared::Integer => {
                 self.feature("scalar subquery by key");
-                let outer: Vec<&Atom> = scope
-                    .atoms
-                    .iter()
-                    .filter(|atom| atom.column && !atom.kinds.folded())
-                    .collect();
+                let outer: Vec<&Atom> =
+                    scope.atoms.iter().filter(|atom| atom.column && !atom.kinds.folded()).collect();
                 let value = match outer.is_empty() {
                     true => "1".to_owned(),
                     false => self.random.pick(&outer).sql.clone(),
@@ -138,6 +135,20 @@ impl<'a> Maker<'a> {
                 Some((sql, kinds))
             }
         }
+    }
+
+    /// The expression, or one of it in which equal values are the same.
+    pub(crate) fn pure(&mut self, (sql, kinds): Typed) -> Typed {
+        if kinds.mixed() {
+            return (format!("CAST({sql} AS TEXT) COLLATE BINARY"), Kinds::TEXT);
+        }
+        if kinds.folded() {
+            return match self.random.chance(50) {
+                true => (format!("({sql}) COLLATE BINARY"), kinds.without(Kinds::NOCASE)),
+                false => (format!("lower({sql})"), Kinds::TEXT),
+            };
+        }
+        (sql, kinds)
     }
 
     /// A call of an aggregate function.

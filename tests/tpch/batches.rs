@@ -43,8 +43,10 @@ pub(crate) const BATCHES: [Batch; 18] = [
             WHERE o_orderkey % 8 = 3",
     ]),
     Batch::Orders(40),
-    Batch::Sql(&["UPDATE lineitem SET l_orderkey = l_orderkey + 1, l_linenumber = l_linenumber + 50
-        WHERE l_orderkey IN (SELECT o_orderkey - 1 FROM orders) AND l_orderkey % 3 = 0"]),
+    Batch::Sql(&[
+        "UPDATE lineitem SET l_orderkey = l_orderkey + 1, l_linenumber = l_linenumber + 50
+        WHERE l_orderkey IN (SELECT o_orderkey - 1 FROM orders) AND l_orderkey % 3 = 0",
+    ]),
     Batch::Sql(&[
         "UPDATE nation SET n_name = 'FRANCE', n_regionkey = 1 WHERE n_nationkey = 20",
         "UPDATE region SET r_name = CASE r_name WHEN 'ASIA' THEN 'EUROPE' ELSE 'ASIA' END

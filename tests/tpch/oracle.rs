@@ -10,7 +10,7 @@ pub(crate) type Rows = (Vec<String>, Vec<Vec<Value>>);
 /// The result of a query.
 pub(crate) fn rows(connection: &Connection, sql: &str) -> Rows {
     let mut statement = connection.prepare_cached(sql).expect("a query");
-    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let row = |row: &rusqlite::Row<'_>| {
         Ok((0..names.len())
             .map(|at| match row.get_ref_unwrap(at) {
