@@ -185,9 +185,8 @@ impl Both {
         let mut statement = self.sqlite.prepare(sql).expect("SQLite takes the statement");
         let names: Vec<String> = statement.column_names().map(|name| name.to_string()).collect();
         let key = key.map(|key| key.as_i64().map_or(Sqlite::Null, Sqlite::Integer));
-        let mut rows = statement
-            .query(rusqlite::params_from_iter(key))
-            .expect("SQLite runs the statement");
+        let mut rows =
+            statement.query(rusqlite::params_from_iter(key)).expect("SQLite runs the statement");
         let mut found = Vec::new();
         while let Some(row) = rows.next().expect("SQLite reads on") {
             let value = |(at, name): (usize, &String)| {
