@@ -1,8 +1,10 @@
 //! Writers of the file that are not the source: strangers, logged and attached connections, and
 //! changes of the schema.
 
+use std::time::Duration;
+
 use penstock::operators::source::Foreign;
-use penstock::{Database, Query, Source, SqliteOptions, SqliteSource, row};
+use penstock::{Asc, Database, Query, Source, SqliteOptions, SqliteSource, row};
 
 use super::file::{connect, dump, path, shown, table, transact};
 
@@ -252,4 +254,40 @@ fn an_attached_connection_may_be_left_behind_by_the_schema() {
     assert_eq!(batch(told(&mut source)), 1);
     assert_eq!(again.commits(), 2);
     assert_eq!(shown(&mut source, "t"), [r#"Row(1, "b", 3)"#]);
+}
+
+#[test]
+fn reads_made_before_a_further_column_go_on() {
+    let path = path("further-column");
+    let other = connect(&path);
+    other.execute_batch(TABLE).expect("a sound table");
+    let db = Database::open(&path).expect("a sound file");
+    let live = db.subscribe(Query::table("t").limit(2)).expect("live");
+    other.execute_batch("ALTER TABLE t ADD COLUMN w INT DEFAULT 7").expect("nobody writes");
+    other.execute_batch("INSERT INTO t VALUES(2, 'b', 8)").expect("nobody writes");
+    assert!(db.sync().expect("the file can be read"));
+    assert_eq!(live.rows().len(), 2);
+    db.transaction(|tx| tx.delete("t", row! { id: 1 })).expect("a delete");
+    assert_eq!(live.rows().len(), 1);
+    let fresh = db.query(&Query::table("t").limit(2)).expect("a query");
+    let further = fresh.first().and_then(|entry| entry.get("w").map(|value| value.to_owned()));
+    assert_eq!(further, Some(8.into()));
+}
+
+#[test]
+fn a_schema_that_others_change_after_an_index_could_not_be_made_is_followed() {
+    let path = path("index-undone");
+    let (other, reader) = (connect(&path), connect(&path));
+    other.execute_batch(TABLE).expect("a sound table");
+    let options = SqliteOptions::new(&path).create_indexes(true).busy_timeout(Duration::ZERO);
+    let db = Database::open_with(options).expect("a sound file");
+    reader.execute_batch("BEGIN; SELECT * FROM t").expect("nobody writes");
+    let live = db.subscribe(Query::table("t").order_by("v", Asc)).expect("live");
+    reader.execute_batch("COMMIT").expect("a read");
+    let made = "SELECT count(*) FROM sqlite_schema WHERE type = 'index'";
+    let made: i64 = other.query_row(made, [], |row| row.get(0)).expect("a number");
+    assert_eq!(made, 0, "the reader keeps the index from being committed");
+    other.execute_batch("DROP TABLE t").expect("nobody writes");
+    assert!(db.sync().expect("the file can be read"));
+    assert!(matches!(live.try_rows(), Err(penstock::Error::SchemaChanged { .. })));
 }

@@ -25,6 +25,8 @@ pub(super) struct Standing {
     made_triggers: bool,
     /// Whether the caller could not follow the last answer.
     unfollowed: bool,
+    /// The schema that was stood at before the read in flight changed it.
+    before_read: Option<i64>,
 }
 
 impl SqliteSource {
@@ -93,8 +95,12 @@ impl SqliteSource {
     pub(super) fn end_reading(&mut self) {
         if self.state == State::Reading {
             // At most an index was made, without which reads can do.
-            if self.run(END_READ, "ending a read").is_err() && !self.connection.is_autocommit() {
-                let _ = self.run("/* penstock */ ROLLBACK", "ending a read");
+            let before = self.standing.before_read.take();
+            if self.run(END_READ, "ending a read").is_err() {
+                if !self.connection.is_autocommit() {
+                    let _ = self.run("/* penstock */ ROLLBACK", "ending a read");
+                }
+                self.standing.schema = before.unwrap_or(self.standing.schema);
             }
             self.state = State::Idle;
         }
@@ -159,10 +165,19 @@ impl SqliteSource {
         self.standing.unfollowed = true;
     }
 
-    /// Stands by a change of the schema that this source has made itself, outside a transaction.
-    pub(super) fn stand_by_own_schema(&mut self) -> Result<(), SourceError> {
-        self.standing.schema = self.version(SCHEMA_VERSION)?;
-        Ok(())
+    /// The version of the schema as the transaction or read in flight sees it. Asked for after its
+    /// end, it could be one that others have made meanwhile.
+    pub(super) fn schema_version(&self) -> Result<i64, SourceError> {
+        self.version(SCHEMA_VERSION)
+    }
+
+    /// Stands by a change of the schema that this source has made itself. Within a read, with which
+    /// it may still be undone.
+    pub(super) fn stand_by_schema(&mut self, version: i64) {
+        let before = std::mem::replace(&mut self.standing.schema, version);
+        if self.state == State::Reading {
+            self.standing.before_read.get_or_insert(before);
+        }
     }
 
     /// What is left to do before a commit.

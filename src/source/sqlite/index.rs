@@ -69,7 +69,9 @@ impl SqliteSource {
         let may_write = matches!(self.state, State::Idle | State::Reading);
         let created =
             may_write && self.connection.execute_batch(&create_index(info, shape)).is_ok();
-        created && self.stand_by_own_schema().is_ok()
+        let version = created.then(|| self.schema_version().ok()).flatten();
+        version.into_iter().for_each(|version| self.stand_by_schema(version));
+        version.is_some()
     }
 }
 

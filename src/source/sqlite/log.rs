@@ -230,15 +230,16 @@ impl SqliteSource {
         });
         let done = done.and_then(|()| {
             let last = if self.log.wanted { self.last_entry()? } else { 0 };
+            let schema = self.schema_version()?;
             self.run("/* penstock */ COMMIT", OPERATION)?;
-            Ok(last)
+            Ok((last, schema))
         });
         match done {
-            Ok(last) => {
-                // What others wrote until now is not known row by row.
+            Ok((last, schema)) => {
                 self.log.stood = last;
-                self.unfollowed_if_behind()?;
-                self.stand_by_own_schema()
+                self.stand_by_schema(schema);
+                // What others wrote until now is not known row by row.
+                self.unfollowed_if_behind()
             }
             Err(error) => {
                 if !self.connection.is_autocommit() {

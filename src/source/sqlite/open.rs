@@ -16,6 +16,7 @@ use super::error::failure;
 use super::foreign::Standing;
 use super::guard::Guard;
 use super::log::Log;
+use super::read::Prepared;
 use super::schema::{self, Found};
 use super::table::TableInfo;
 use super::{SqliteOptions, SqliteSource, State};
@@ -161,6 +162,7 @@ impl SqliteSource {
         if differs || tables != self.tables {
             self.has_triggers = false;
             self.updates.clear();
+            self.scans.iter().flatten().for_each(Prepared::forget_statements);
             self.capture.lock().tables = Arc::clone(&tables);
             (self.schema, self.tables) = (schema, tables);
         }

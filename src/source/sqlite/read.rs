@@ -53,6 +53,11 @@ impl Prepared {
         }
     }
 
+    /// Forgets the statements made so far: the table may have other columns now.
+    pub(super) fn forget_statements(&self) {
+        self.statements.borrow_mut().clear();
+    }
+
     fn statement(&self, info: &TableInfo, stage: &Stage) -> Arc<str> {
         let mut statements = self.statements.borrow_mut();
         let known = statements.entry(stage.signature());
