@@ -19,14 +19,10 @@ use super::stage::{Parameter, Read, Stage};
 use super::table::TableInfo;
 use super::value::{Bound, Comparable, comparable, from_stored};
 
-/// How many rows the first chunk of a scan has: most look for one row or few.
-const FIRST_CHUNK: usize = 8;
-/// How many where every chunk has to sort what remains.
+/// How many rows the first chunk of a scan has where every chunk has to sort what remains.
 const FIRST_SORTED_CHUNK: usize = 256;
 /// By how much each chunk is larger than the one before.
 const CHUNK_GROWTH: usize = 4;
-/// The largest chunk of rows that an index gives in order.
-const CHUNK_MAX: usize = 2048;
 
 /// A prepared shape.
 #[derive(Debug)]
@@ -176,7 +172,15 @@ impl Reader<'_> {
             }
         };
         let mut stages = read.stages(start.as_ref().map(|(values, at)| (&values[..], *at)));
-        let mut limit = if prepared.served { FIRST_CHUNK } else { FIRST_SORTED_CHUNK };
+        if prepared.served {
+            for stage in &stages {
+                if self.stream(info, prepared, stage, visit)?.is_break() {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        let mut limit = FIRST_SORTED_CHUNK;
         loop {
             let mut last = None;
             for stage in &stages {
@@ -202,10 +206,33 @@ impl Reader<'_> {
                 .collect();
             stages = read.stages(Some((&position, false)));
             limit *= CHUNK_GROWTH;
-            if prepared.served {
-                limit = limit.min(CHUNK_MAX);
-            }
         }
+    }
+
+    /// Visits the rows of a stage, which an index gives in order, one by one as SQLite finds them.
+    /// Meanwhile the visitor may read from the same connection.
+    fn stream(
+        &self,
+        info: &TableInfo,
+        prepared: &Prepared,
+        stage: &Stage,
+        visit: &mut Visitor<'_>,
+    ) -> Result<ControlFlow<()>, SourceError> {
+        let sql = prepared.statement(info, stage);
+        let mut read = || {
+            let mut statement = self.connection.prepare_cached(&sql)?;
+            bind(&mut statement, stage, usize::MAX)?;
+            let mut rows = statement.raw_query();
+            while let Some(row) = rows.next()? {
+                match self.row(info, row)? {
+                    Ok(row) if visit(&row).is_break() => return Ok(Ok(ControlFlow::Break(()))),
+                    Ok(_) => {}
+                    Err(error) => return Ok(Err(error)),
+                }
+            }
+            Ok(Ok(ControlFlow::Continue(())))
+        };
+        read().map_err(|error| self.row_error(info, error))?
     }
 
     /// The first rows of a stage.
