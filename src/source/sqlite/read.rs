@@ -1,4 +1,4 @@
-//! Reading rows: by key, and in order in chunks.
+//! Reading rows: by key; in order, as an index gives them, or in chunks where they have to be sorted.
 
 use std::cell::RefCell;
 use std::ops::ControlFlow;
