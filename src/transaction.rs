@@ -248,7 +248,7 @@ pub(crate) fn find<'s>(
     match schema.table_id(name) {
         Some(id) => Ok((id, schema.table(id))),
         None => {
-            let known: Vec<&str> = schema.tables().iter().map(|table| table.name()).collect();
+            let known: Vec<&str> = schema.names().collect();
             Err(Error::UnknownTable { name: name.to_owned(), known: known.join(", ") })
         }
     }

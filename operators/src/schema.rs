@@ -213,6 +213,12 @@ impl Schema {
     pub fn tables(&self) -> &[TableSchema] {
         &self.0.tables
     }
+
+    /// The names of the tables that there are; a source keeps the place of one that is gone under a
+    /// name that begins with a NUL.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.tables.iter().map(TableSchema::name).filter(|name| !name.starts_with('\0'))
+    }
 }
 
 impl TableSchema {

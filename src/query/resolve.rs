@@ -27,7 +27,7 @@ impl<'q> Planner<'q> {
             if let Some(reason) = self.schema.refused(name) {
                 return path.error(format!("table \"{name}\" cannot be queried: {reason}"));
             }
-            let tables: Vec<&str> = self.schema.tables().iter().map(|table| table.name()).collect();
+            let tables: Vec<&str> = self.schema.names().collect();
             path.error(format!(
                 "there is no table \"{name}\"; {}",
                 suggestion(name, tables.iter().copied(), "the schema")

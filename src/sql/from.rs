@@ -341,7 +341,7 @@ pub(super) fn base_table(context: Context<'_>, name: &str, place: Place) -> Outc
     if let Some(reason) = schema.refused(name) {
         return place.refuse(format!("table \"{name}\" cannot be queried: {reason}"));
     }
-    let known: Vec<&str> = tables.iter().map(|table| table.name()).collect();
+    let known: Vec<&str> = schema.names().collect();
     let hint = suggestion(name, known.iter().copied(), "the schema");
     place.refuse(format!("there is no table \"{name}\"; {hint}"))
 }

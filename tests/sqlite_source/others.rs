@@ -275,6 +275,39 @@ fn reads_made_before_a_further_column_go_on() {
 }
 
 #[test]
+fn a_dropped_table_is_not_among_those_that_there_are() {
+    let path = path("dropped-names");
+    let other = connect(&path);
+    other.execute_batch(TABLE).expect("a sound table");
+    other.execute_batch("CREATE TABLE remaining(id INTEGER PRIMARY KEY)").expect("a sound table");
+    let db = Database::open(&path).expect("a sound file");
+    other.execute_batch("DROP TABLE t").expect("nobody writes");
+    assert!(db.sync().expect("the file can be read"));
+    let of_sql = db.query_sql("SELECT id FROM t", [0; 0]).expect_err("no such table");
+    let of_builder = db.query(&Query::table("t")).expect_err("no such table");
+    let of_key = db.get("t", row! { id: 1 }).expect_err("no such table");
+    for error in [of_sql.to_string(), of_builder.to_string(), of_key.to_string()] {
+        let names = error.contains("remaining") && !error.contains("dropped");
+        assert!(names && !error.contains('\0'), "{error:?}");
+    }
+}
+
+#[test]
+fn a_temporary_table_of_the_same_name_is_not_read_for_the_files() {
+    let path = path("temporary");
+    let other = connect(&path);
+    other.execute_batch(TABLE).expect("a sound table");
+    let own = connect(&path);
+    own.execute_batch("CREATE TEMP TABLE t(a, b, PRIMARY KEY(a, b))").expect("a sound table");
+    let mut source = SqliteSource::from_connection(own).expect("a sound file");
+    let t = table(&source, "t");
+    let names: Vec<&str> =
+        source.schema().table(t).columns().iter().map(|column| &*column.name).collect();
+    assert_eq!(names, ["id", "v"]);
+    assert_eq!(shown(&mut source, "t").len(), 1);
+}
+
+#[test]
 fn a_schema_that_others_change_after_an_index_could_not_be_made_is_followed() {
     let path = path("index-undone");
     let (other, reader) = (connect(&path), connect(&path));

@@ -48,7 +48,7 @@ pub(super) fn foreign_keys(
     table: &str,
 ) -> rusqlite::Result<Vec<ForeignKey>> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, \"table\", \"from\", \"to\" FROM pragma_foreign_key_list(?1) \
+        "SELECT id, \"table\", \"from\", \"to\" FROM pragma_foreign_key_list(?1, 'main') \
          ORDER BY id DESC, seq",
     )?;
     let mut rows = statement.query([table])?;

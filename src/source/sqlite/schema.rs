@@ -40,7 +40,8 @@ pub(super) fn read(connection: &Connection, file: &str) -> Result<Read, SourceEr
 }
 
 fn read_tables(connection: &Connection) -> rusqlite::Result<Read> {
-    let mut kinds = connection.prepare("SELECT name, type, wr, strict FROM pragma_table_list")?;
+    let mut kinds = connection
+        .prepare("SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main'")?;
     let kinds: Vec<(String, String, bool, bool)> = kinds
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?
         .collect::<Result<_, _>>()?;
@@ -90,8 +91,9 @@ fn table(
     let mut declared = Vec::new();
     let mut columns = Vec::new();
     let mut key: Vec<(i64, usize)> = Vec::new();
-    let mut statement = connection
-        .prepare("SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1)")?;
+    let mut statement = connection.prepare(
+        "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1, 'main')",
+    )?;
     let mut rows = statement.query([name])?;
     while let Some(row) = rows.next()? {
         let (column, declaration): (String, String) = (row.get(0)?, row.get(1)?);
@@ -207,7 +209,7 @@ fn unique_indexes(
     columns: usize,
 ) -> rusqlite::Result<Vec<(UniqueIndex, String, bool)>> {
     let mut statement = connection.prepare(
-        "SELECT name, origin, partial FROM pragma_index_list(?1) WHERE \"unique\" ORDER BY name",
+        "SELECT name, origin, partial FROM pragma_index_list(?1, 'main') WHERE \"unique\" ORDER BY name",
     )?;
     let indexes: Vec<(String, String, bool)> = statement
         .query_map([table], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
@@ -215,7 +217,7 @@ fn unique_indexes(
     let mut found = Vec::with_capacity(indexes.len());
     for (name, origin, partial) in indexes {
         let mut statement = connection.prepare_cached(
-            "SELECT cid, coll FROM pragma_index_xinfo(?1) WHERE key ORDER BY seqno",
+            "SELECT cid, coll FROM pragma_index_xinfo(?1, 'main') WHERE key ORDER BY seqno",
         )?;
         let parts: Vec<(i64, String)> = statement
             .query_map([name], |row| Ok((row.get(0)?, row.get(1)?)))?
