@@ -204,8 +204,9 @@ impl Binder<'_> {
         let member = Bound { expr: Expr::Column(output.position), traits: output.traits };
         let sides = sides(operand, &member);
         let types = [operand.traits.column_type, output.traits.column_type];
-        let constant = super::slot::Uses::of(&sides.left).is_constant();
-        let outer = key_side(sides.left, types[0], types[1], false, sides.collation);
+        let left = super::constant::fold(sides.left);
+        let constant = matches!(left, Expr::Literal(_));
+        let outer = key_side(left, types[0], types[1], false, sides.collation);
         let inner = key_side(sides.right, types[1], types[0], constant, sides.collation);
         let mut with_key = Rows {
             relation: Arc::clone(&rows.relation),

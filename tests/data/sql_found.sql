@@ -54,3 +54,17 @@ SELECT s.c AS c0, t.id AS c1 FROM (SELECT x || '' AS c FROM u) AS s LEFT JOIN t 
 SELECT s.c AS c0, t.id AS c1 FROM (SELECT 'a' AS c FROM u) AS s JOIN t ON t.a = s.c;
 -- transaction
 UPDATE u SET x = 'B';
+
+-- case: a constant expression is looked for among booleans
+CREATE TABLE t (id INTEGER PRIMARY KEY, a BOOLEAN);
+INSERT INTO t VALUES (1, 0), (2, NULL);
+-- live
+SELECT id FROM t WHERE (+0) IN (SELECT a FROM t);
+-- live
+SELECT count(*) AS c0 FROM t HAVING (2 % -1) IN (SELECT a FROM t);
+-- live
+SELECT id FROM t WHERE (6 < 0) NOT IN (SELECT a FROM t);
+-- transaction
+UPDATE t SET a = 1 WHERE id = 1;
+-- transaction
+UPDATE t SET a = FALSE;
