@@ -75,7 +75,7 @@ impl TableStore {
             self.rows.rows().map(|row| (spec.key(row), row.clone())).collect();
         entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         let columns = spec.columns().iter().map(|(column, _)| *column).collect();
-        let index = Index { spec, columns, tree: Tree::from_entries(entries), users: 1 };
+        let index = Index { spec, columns, tree: Tree::from_sorted(entries), users: 1 };
         match self.indexes.iter().position(Option::is_none) {
             Some(free) => {
                 self.indexes[free] = Some(index);
@@ -135,7 +135,7 @@ impl TableStore {
     pub(super) fn insert(&mut self, schema: &TableSchema, row: Row) -> Result<(), ApplyError> {
         check(schema, &row)?;
         let key = schema.primary_key_spec().key(&row);
-        if !self.rows.insert_new(key.clone(), row.clone()) {
+        if !self.rows.insert_new(&key, row.clone()) {
             return Err(duplicate(schema, &row));
         }
         self.row_bytes += row.heap_bytes();
@@ -207,7 +207,7 @@ impl TableStore {
         let old = match &row {
             Some(row) => {
                 self.row_bytes += row.heap_bytes();
-                self.rows.insert(key, row.clone())
+                self.rows.insert(&key, row.clone())
             }
             None => self.rows.remove(&key),
         };
@@ -216,16 +216,16 @@ impl TableStore {
         old
     }
 
-    /// Makes these the rows of the table; their keys are distinct. Costs O(n) for each stored order
-    /// in which they are sorted, O(n log n) for the others.
+    /// Makes these the rows of the table; their keys are distinct and ascend. Costs O(n) for each
+    /// stored order in which they are sorted, O(n log n) for the others.
     pub(super) fn replace_all(&mut self, entries: Vec<(Key, Row)>) {
         self.row_bytes = entries.iter().map(|(_, row)| row.heap_bytes()).sum();
-        self.rows = Tree::from_entries(entries);
+        self.rows = Tree::from_sorted(entries);
         for index in self.indexes.iter_mut().flatten() {
             let mut entries: Vec<_> =
                 self.rows.rows().map(|row| (index.spec.key(row), row.clone())).collect();
             entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-            index.tree = Tree::from_entries(entries);
+            index.tree = Tree::from_sorted(entries);
         }
     }
 
@@ -239,24 +239,28 @@ impl TableStore {
             (Some(old), Some(new)) => old.changed_columns(new),
             _ => ColumnSet::ALL,
         };
-        let mut key = KeyBuffer::new();
+        let (mut key, mut new_key) = (KeyBuffer::new(), KeyBuffer::new());
         for index in self.indexes.iter_mut().flatten() {
             index.tree.forget_before();
-            if let (Some(new), false) = (new, changed.intersects(index.columns)) {
-                key.clear();
-                index.spec.write(new, &mut key);
-                if let Some(stored) = index.tree.get_mut(&key) {
-                    *stored = new.clone();
+            key.clear();
+            new_key.clear();
+            if let Some(new) = new {
+                index.spec.write(new, &mut new_key);
+                if !changed.intersects(index.columns) {
+                    if let Some(stored) = index.tree.get_mut(&new_key) {
+                        *stored = new.clone();
+                    }
+                    continue;
                 }
-                continue;
             }
             if let Some(old) = old {
-                key.clear();
                 index.spec.write(old, &mut key);
-                index.tree.remove(&key);
             }
-            if let Some(new) = new {
-                index.tree.insert(index.spec.key(new), new.clone());
+            match (old, new) {
+                (Some(_), Some(new)) => index.tree.rekey(&key, &new_key, new.clone()),
+                (Some(_), None) => drop(index.tree.remove(&key)),
+                (None, Some(new)) => drop(index.tree.insert(&new_key, new.clone())),
+                (None, None) => {}
             }
         }
     }
@@ -269,7 +273,7 @@ impl TableStore {
     }
 
     /// Estimated bytes: of the rows with their primary key, and of each index, named.
-    /// Costs O(indexes).
+    /// Costs what [`Tree::bytes`] does.
     pub(super) fn memory(&self, schema: &TableSchema, report: &mut Vec<(String, usize)>) {
         report.push((schema.name().to_owned(), self.rows.bytes() + self.row_bytes));
         for index in self.indexes.iter().flatten() {

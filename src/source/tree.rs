@@ -1,20 +1,15 @@
 //! Rows in the order of a key: the primary index of a table, and each further one.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::ops::{Bound, ControlFlow};
 
 use penstock_operators::key::{Key, KeySpec};
+use penstock_operators::packed::PackedTree;
 use penstock_operators::row::Row;
 use penstock_operators::source::Visitor;
 
 use super::pending::Pending;
 use super::span::Span;
-
-/// What one entry of an ordered map costs, in bytes: its key and row handles, times 1.35 for the
-/// free room and the links of the map's nodes.
-const ENTRY_BYTES: usize = size_of::<(Key, Row)>() * 27 / 20;
 
 /// The keys whose entry differs between before and after the transaction in flight, sorted, each
 /// with the row that it had before, if any.
@@ -23,17 +18,15 @@ type Before = Vec<(Key, Option<Row>)>;
 /// Rows by key, in ascending order of the key's bytes.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
-    map: BTreeMap<Key, Row>,
-    key_bytes: usize,
+    map: PackedTree<Row>,
     /// Made by the first read of the earlier state, forgotten at the next write.
     before: OnceCell<Before>,
 }
 
 impl Tree {
-    /// A tree of entries in any order, with distinct keys. Costs O(n log n), O(n) if sorted.
-    pub(super) fn from_entries(entries: Vec<(Key, Row)>) -> Tree {
-        let key_bytes = entries.iter().map(|(key, _)| key.heap_bytes()).sum();
-        Tree { map: BTreeMap::from_iter(entries), key_bytes, before: OnceCell::new() }
+    /// A tree of entries in ascending order, with distinct keys. Costs O(n).
+    pub(super) fn from_sorted(entries: Vec<(Key, Row)>) -> Tree {
+        Tree { map: PackedTree::from_sorted(entries), before: OnceCell::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -41,10 +34,10 @@ impl Tree {
     }
 
     pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.map.values()
+        self.map.iter().map(|(_, row)| row)
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&Key, &Row)> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&[u8], &Row)> {
         self.map.iter()
     }
 
@@ -57,31 +50,22 @@ impl Tree {
     }
 
     /// Puts a row under a key that is free; says `false`, and does nothing, if it is taken.
-    pub(super) fn insert_new(&mut self, key: Key, row: Row) -> bool {
-        match self.map.entry(key) {
-            Entry::Occupied(_) => false,
-            Entry::Vacant(vacant) => {
-                self.key_bytes += vacant.key().heap_bytes();
-                vacant.insert(row);
-                true
-            }
-        }
+    pub(super) fn insert_new(&mut self, key: &[u8], row: Row) -> bool {
+        self.map.insert_new(key, row).is_ok()
     }
 
     /// Puts a row under a key, whether or not it is taken; returns the row it replaces.
-    pub(super) fn insert(&mut self, key: Key, row: Row) -> Option<Row> {
-        let key_bytes = key.heap_bytes();
-        let replaced = self.map.insert(key, row);
-        if replaced.is_none() {
-            self.key_bytes += key_bytes;
-        }
-        replaced
+    pub(super) fn insert(&mut self, key: &[u8], row: Row) -> Option<Row> {
+        self.map.insert(key, row)
     }
 
     pub(super) fn remove(&mut self, key: &[u8]) -> Option<Row> {
-        let (key, row) = self.map.remove_entry(key)?;
-        self.key_bytes -= key.heap_bytes();
-        Some(row)
+        self.map.remove(key)
+    }
+
+    /// Takes the row of one key out and puts another under a second key.
+    pub(super) fn rekey(&mut self, from: &[u8], to: &[u8], row: Row) {
+        self.map.rekey(from, to, row);
     }
 
     /// Rows whose key begins with `prefix`, in order.
@@ -90,14 +74,14 @@ impl Tree {
         prefix: &'p [u8],
     ) -> impl Iterator<Item = &'a Row> + use<'a, 'p> {
         self.map
-            .range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded))
+            .range((Bound::Included(prefix), Bound::Unbounded))
             .take_while(move |(key, _)| key.starts_with(prefix))
             .map(|(_, row)| row)
     }
 
-    /// Estimated bytes of the tree without its rows. Costs O(1).
+    /// Bytes of the tree without its rows. Costs O(n), a small part of a step for each row.
     pub(super) fn bytes(&self) -> usize {
-        self.map.len() * ENTRY_BYTES + self.key_bytes
+        self.map.bytes()
     }
 
     /// Drops what was kept for reads of the earlier state; due at every write, and at the end of a
@@ -108,11 +92,11 @@ impl Tree {
 
     /// Visits the rows in a span as they are now.
     pub(super) fn visit(&self, span: &Span, visit: &mut Visitor<'_>) {
-        let range = self.map.range::<[u8], _>(span.bounds());
+        let mut range = self.map.range(span.bounds());
         let _ = if span.descending {
             range.rev().try_for_each(|(_, row)| visit(row))
         } else {
-            range.into_iter().try_for_each(|(_, row)| visit(row))
+            range.try_for_each(|(_, row)| visit(row))
         };
     }
 
@@ -129,7 +113,7 @@ impl Tree {
         visit: &mut Visitor<'_>,
     ) {
         let before = self.before.get_or_init(|| differences(pending, spec));
-        let now = self.map.range::<[u8], _>(span.bounds());
+        let now = self.map.range(span.bounds());
         let then = span.cut(before);
         let _ = if span.descending {
             merge(now.rev(), then.iter().rev(), |a, b| a > b, visit)
@@ -165,9 +149,9 @@ fn differences(pending: &Pending, spec: Option<&KeySpec>) -> Before {
 /// Visits `now` with the entries of `then` put over it: where both have a key, that of `then`
 /// counts, and `None` there means no row. `precedes` is the order of both.
 fn merge<'a>(
-    now: impl Iterator<Item = (&'a Key, &'a Row)>,
+    now: impl Iterator<Item = (&'a [u8], &'a Row)>,
     then: impl Iterator<Item = &'a (Key, Option<Row>)>,
-    precedes: impl Fn(&Key, &Key) -> bool,
+    precedes: impl Fn(&[u8], &[u8]) -> bool,
     visit: &mut Visitor<'_>,
 ) -> ControlFlow<()> {
     let mut then = then.peekable();
@@ -177,7 +161,7 @@ fn merge<'a>(
                 visit(earlier)?;
             }
         }
-        match then.next_if(|(other, _)| other == key) {
+        match then.next_if(|(other, _)| **other == *key) {
             Some((_, Some(earlier))) => visit(earlier)?,
             Some((_, None)) => {}
             None => visit(row)?,
