@@ -83,7 +83,7 @@ impl Graph {
             return Ok(());
         }
         for (key, row) in level.partition(partition).window.rows().iter() {
-            self.link(source, id, level, partition, key, row)?;
+            self.link(source, id, level, partition, &Key::from_slice(key), row)?;
         }
         Ok(())
     }
@@ -225,7 +225,8 @@ impl Graph {
             if unheld && let Some(dropped) = level.take(id.partition) {
                 self.violating.remove(&id);
                 for (key, row) in dropped.window.rows().iter() {
-                    self.unlink(id.level, &level, id.partition, &dropped.binding, key, row);
+                    let key = Key::from_slice(key);
+                    self.unlink(id.level, &level, id.partition, &dropped.binding, &key, row);
                 }
                 if let Some(reached) = &dropped.junction {
                     self.unreach(id, &level, &dropped.route, &dropped.binding, reached);
@@ -254,8 +255,12 @@ impl Graph {
         if !same_start || !is_scan || old.binding.extent.limit == Some(0) {
             return self.acquire(source, id, route, binding);
         }
-        let rows: Vec<(Key, Row)> =
-            old.window.rows().iter().map(|(key, row)| (key.clone(), row.clone())).collect();
+        let rows: Vec<(Key, Row)> = old
+            .window
+            .rows()
+            .iter()
+            .map(|(key, row)| (Key::from_slice(key), row.clone()))
+            .collect();
         let edge = old.window.edge().clone();
         let extent = &binding.extent;
         let capacity = extent.capacity().unwrap_or(usize::MAX);

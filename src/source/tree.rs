@@ -1,20 +1,16 @@
 //! An order of a table: the places of its rows by a key that is distinct for each.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 
 use penstock_operators::key::{Key, KeySpec};
+use penstock_operators::packed::PackedTree;
 use penstock_operators::row::Row;
 use penstock_operators::source::Visitor;
 
 use super::pending::Pending;
 use super::rows::{Place, Rows};
 use super::span::Span;
-
-/// What one entry of an ordered map costs, in bytes: its key and place, times 1.35 for the free room
-/// and the links of the map's nodes.
-const ENTRY_BYTES: usize = (size_of::<Key>() + size_of::<Place>()) * 27 / 20;
 
 /// The keys whose entry differs between before and after the transaction in flight, sorted, each
 /// with the row that it had before, if any.
@@ -23,8 +19,7 @@ type Before = Vec<(Key, Option<Row>)>;
 /// Places of rows by key, in ascending order of the key's bytes.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
-    map: BTreeMap<Key, Place>,
-    key_bytes: usize,
+    map: PackedTree<Place>,
     /// Made by the first read of the earlier state, forgotten at the next write.
     before: OnceCell<Before>,
 }
@@ -35,28 +30,22 @@ impl Tree {
         let mut entries: Vec<(Key, Place)> =
             rows.iter().map(|(place, row)| (spec.key(row), place)).collect();
         entries.sort_unstable();
-        let key_bytes = entries.iter().map(|(key, _)| key.heap_bytes()).sum();
-        Tree { map: BTreeMap::from_iter(entries), key_bytes, before: OnceCell::new() }
+        Tree { map: PackedTree::from_sorted(entries), before: OnceCell::new() }
     }
 
     /// Puts a place under a key that is free.
     pub(super) fn insert(&mut self, key: &[u8], place: Place) {
-        let key = Key::from_slice(key);
-        self.key_bytes += key.heap_bytes();
         self.map.insert(key, place);
     }
 
     /// Takes the place under a key out.
     pub(super) fn remove(&mut self, key: &[u8]) {
-        if let Some((key, _)) = self.map.remove_entry(key) {
-            self.key_bytes -= key.heap_bytes();
-        }
+        self.map.remove(key);
     }
 
     /// Moves a place from one key to another, which is free.
     pub(super) fn rekey(&mut self, from: &[u8], to: &[u8], place: Place) {
-        self.remove(from);
-        self.insert(to, place);
+        self.map.rekey(from, to, place);
     }
 
     /// The places of rows whose key begins with `prefix`, in order.
@@ -65,14 +54,14 @@ impl Tree {
         prefix: &'p [u8],
     ) -> impl Iterator<Item = Place> + use<'a, 'p> {
         self.map
-            .range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded))
+            .range((Bound::Included(prefix), Bound::Unbounded))
             .take_while(move |(key, _)| key.starts_with(prefix))
             .map(|(_, place)| *place)
     }
 
-    /// Estimated bytes of the tree without its rows. Costs O(1).
+    /// Bytes of the order. Costs O(n), a small part of a step for each row.
     pub(super) fn bytes(&self) -> usize {
-        self.map.len() * ENTRY_BYTES + self.key_bytes
+        self.map.bytes()
     }
 
     /// Drops what was kept for reads of the earlier state; due at every write, and at the end of a
@@ -83,11 +72,11 @@ impl Tree {
 
     /// Visits the rows in a span as they are now.
     pub(super) fn visit(&self, rows: &Rows, span: &Span, visit: &mut Visitor<'_>) {
-        let range = self.map.range::<[u8], _>(span.bounds());
+        let mut range = self.map.range(span.bounds());
         let _ = if span.descending {
             range.rev().try_for_each(|(_, place)| visit(rows.at(*place)))
         } else {
-            range.into_iter().try_for_each(|(_, place)| visit(rows.at(*place)))
+            range.try_for_each(|(_, place)| visit(rows.at(*place)))
         };
     }
 
@@ -105,7 +94,7 @@ impl Tree {
         visit: &mut Visitor<'_>,
     ) {
         let before = self.before.get_or_init(|| differences(pending, spec));
-        let now = self.map.range::<[u8], _>(span.bounds());
+        let now = self.map.range(span.bounds());
         let now = now.map(|(key, place)| (key, rows.at(*place)));
         let then = span.cut(before);
         let _ = if span.descending {
@@ -138,9 +127,9 @@ fn differences(pending: &Pending, spec: &KeySpec) -> Before {
 /// Visits `now` with the entries of `then` put over it: where both have a key, that of `then`
 /// counts, and `None` there means no row. `precedes` is the order of both.
 fn merge<'a>(
-    now: impl Iterator<Item = (&'a Key, &'a Row)>,
+    now: impl Iterator<Item = (&'a [u8], &'a Row)>,
     then: impl Iterator<Item = &'a (Key, Option<Row>)>,
-    precedes: impl Fn(&Key, &Key) -> bool,
+    precedes: impl Fn(&[u8], &[u8]) -> bool,
     visit: &mut Visitor<'_>,
 ) -> ControlFlow<()> {
     let mut then = then.peekable();
@@ -150,7 +139,7 @@ fn merge<'a>(
                 visit(earlier)?;
             }
         }
-        match then.next_if(|(other, _)| other == key) {
+        match then.next_if(|(other, _)| **other == *key) {
             Some((_, Some(earlier))) => visit(earlier)?,
             Some((_, None)) => {}
             None => visit(row)?,
