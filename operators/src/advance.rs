@@ -22,6 +22,7 @@ use crate::key::{Key, KeyBuffer};
 use crate::level::{Level, LevelId, LevelInput, PartitionId, Slot};
 use crate::patch::PatchBuilder;
 use crate::relation::source_view::SourceView;
+use crate::row::Row;
 use crate::row_set::RowSetPatch;
 use crate::schema::Schema;
 use crate::source::{Source, SourceError};
@@ -199,10 +200,10 @@ impl Graph {
             && !delta.changed.intersects(scan.reads)
         {
             // The row stays where it is; only its content is new.
-            if !level.variants(&old_route).is_empty() {
+            let variants: SmallVec<[u32; 4]> = level.variants(&old_route).into();
+            if !variants.is_empty() {
                 let key = level.order.key(row);
-                for at in 0..level.variants(&old_route).len() {
-                    let partition = level.variants(&old_route)[at];
+                for partition in variants {
                     if level.partition(partition).window.contains(&key) {
                         level.partition_mut(partition).window.insert(key.clone(), new.clone());
                         level.mark(partition);
@@ -211,8 +212,24 @@ impl Graph {
             }
             return Ok(());
         }
-        let new = delta.new.as_ref().and_then(|row| Some((row, scan.route(row, &mut new_route)?)));
-        let same_route = old.is_some() && new.is_some() && old_route == new_route;
+        // A row whose partition columns are the same is where it was.
+        let stays = delta.old.is_some() && !delta.changed.intersects(scan.partition_columns);
+        let new = delta.new.as_ref().and_then(|row| match stays {
+            true => Some((row, old?.1)),
+            false => Some((row, scan.route(row, &mut new_route)?)),
+        });
+        let same_route = old.is_some() && new.is_some() && (stays || old_route == new_route);
+        let new_route = if same_route { &old_route } else { &new_route };
+        type Found = SmallVec<[u32; 4]>;
+        let old_variants: Found = match old {
+            Some(_) => level.variants(&old_route).into(),
+            None => Found::new(),
+        };
+        let new_variants: Found = match new {
+            Some(_) if same_route => old_variants.clone(),
+            Some(_) => level.variants(new_route).into(),
+            None => Found::new(),
+        };
         let new_passes = new.is_some_and(|(row, _)| scan.filter.row_passes(row));
         if level.gate_parents > 0 {
             let old_passes = old.is_some_and(|(row, _)| scan.filter.row_passes(row));
@@ -226,37 +243,26 @@ impl Graph {
                     touched.insert(Key::from_slice(&old_route), correlation);
                 }
                 if let Some((_, correlation)) = new.filter(|_| new_passes) {
-                    touched.insert(Key::from_slice(&new_route), correlation);
+                    touched.insert(Key::from_slice(new_route), correlation);
                 }
             }
         }
-        let mut old_key = None;
-        if let Some((row, _)) = old
-            && !level.variants(&old_route).is_empty()
-        {
-            old_key = Some(level.order.key(row));
-        }
-        let mut new_key = None;
-        if let Some((row, _)) = new
-            && !level.variants(&new_route).is_empty()
-        {
-            new_key = Some(level.order.key(row));
-        }
+        let key = |row: &Row| level.order.key(row);
+        let old_key = old.filter(|_| !old_variants.is_empty()).map(|(row, _)| key(row));
+        let new_key = new.filter(|_| !new_variants.is_empty()).map(|(row, _)| key(row));
         // A row that keeps its place is replaced there, not taken out and put back.
         let in_place = same_route && old_key.is_some() && old_key == new_key;
         if let Some(key) = &old_key
             && !in_place
         {
-            for at in 0..level.variants(&old_route).len() {
-                let partition = level.variants(&old_route)[at];
+            for partition in old_variants {
                 if level.partition_mut(partition).window.remove(key) {
                     level.mark(partition);
                 }
             }
         }
         let (Some((row, _)), Some(key)) = (new, &new_key) else { return Ok(()) };
-        for at in 0..level.variants(&new_route).len() {
-            let partition = level.variants(&new_route)[at];
+        for partition in new_variants {
             let LevelInput::Scan(scan) = &level.input else { return Ok(()) };
             let held = level.partition(partition);
             let mut probes = 0;
@@ -321,7 +327,7 @@ impl Graph {
         let mut told: Vec<Holder> = Vec::new();
         for &partition in &level.batch.dirty {
             let held = level.partition(partition);
-            if held.window.log().is_empty() && held.batch.touched.is_empty() {
+            if held.window.log().is_empty() && held.batch.touched().is_empty() {
                 continue;
             }
             // A witness is only shown in row sets.
@@ -339,7 +345,7 @@ impl Graph {
             let parent = self.level_mut(holder.level);
             parent.mark(holder.partition);
             let held = parent.partition_mut(holder.partition);
-            held.batch.touched.push((holder.key, holder.slot));
+            held.batch.touch(holder.key, holder.slot);
             self.enqueue(queue, holder.level);
         }
         for parent in gated {
@@ -380,8 +386,7 @@ impl Graph {
         let mut dirty = std::mem::take(&mut level.batch.dirty);
         for partition in dirty.drain(..) {
             let held = level.partition_mut(partition);
-            held.batch.dirty = false;
-            held.batch.touched.clear();
+            held.batch.clear();
             held.window.commit();
             held.junction.iter_mut().for_each(|reached| reached.commit());
         }
@@ -398,8 +403,7 @@ impl Graph {
             level.batch.touched.clear();
             for partition in std::mem::take(&mut level.batch.dirty) {
                 let held = level.partition_mut(partition);
-                held.batch.dirty = false;
-                held.batch.touched.clear();
+                held.batch.clear();
                 held.window.rollback();
                 held.junction.iter_mut().for_each(|reached| reached.rollback());
                 self.note_violation(id, &level, partition);

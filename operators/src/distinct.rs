@@ -183,7 +183,7 @@ impl Graph {
     ) -> Result<(), SourceError> {
         let (route, binding, touched) = {
             let held = level.partition(partition);
-            (held.route.clone(), Arc::clone(&held.binding), held.batch.touched.clone())
+            (held.route.clone(), Arc::clone(&held.binding), held.batch.touched().to_vec())
         };
         let far_binding = &binding.children[usize::from(FAR)];
         let far_level = level.edges[usize::from(FAR)].child;

@@ -5,12 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use smallvec::SmallVec;
-
 use crate::key::Key;
 use crate::level::{LevelId, Slot};
 
-/// Beyond this many holders a sorted tree takes over from the linear list.
+/// Beyond this many holders a sorted tree takes over from the list.
 const FEW: usize = 8;
 
 /// A row of a parent partition that refers to this partition.
@@ -23,52 +21,66 @@ pub(crate) struct Holder {
     pub(crate) key: Key,
 }
 
-/// A set of holders, small in most partitions and huge in some.
-#[derive(Clone, Debug)]
+/// A set of holders: one for most partitions, and huge for some.
+#[derive(Clone, Debug, Default)]
 pub(crate) enum Holders {
-    Few(SmallVec<[Holder; 1]>),
-    Many(BTreeSet<Holder>),
+    #[default]
+    None,
+    One(Holder),
+    Few(Box<Vec<Holder>>),
+    Many(Box<BTreeSet<Holder>>),
 }
 
 impl Holders {
-    pub(crate) fn new() -> Holders {
-        Holders::Few(SmallVec::new())
-    }
-
     /// Adds a holder; returns whether it is new.
     pub(crate) fn insert(&mut self, holder: Holder) -> bool {
-        match self {
-            Holders::Few(list) => {
-                if list.contains(&holder) {
-                    return false;
-                }
-                if list.len() < FEW {
-                    list.push(holder);
-                } else {
-                    let mut set: BTreeSet<Holder> = list.drain(..).collect();
-                    set.insert(holder);
-                    *self = Holders::Many(set);
-                }
-                true
-            }
-            Holders::Many(set) => set.insert(holder),
+        if let Holders::Many(set) = self {
+            return set.insert(holder);
         }
+        if self.few().contains(&holder) {
+            return false;
+        }
+        *self = match std::mem::take(self) {
+            Holders::None => Holders::One(holder),
+            Holders::One(first) => Holders::Few(Box::new(vec![first, holder])),
+            Holders::Few(list) if list.len() == FEW => {
+                Holders::Many(Box::new(list.into_iter().chain([holder]).collect()))
+            }
+            Holders::Few(mut list) => {
+                list.push(holder);
+                Holders::Few(list)
+            }
+            many @ Holders::Many(_) => many,
+        };
+        true
     }
 
     /// Removes a holder; returns whether it was there.
     pub(crate) fn remove(&mut self, holder: &Holder) -> bool {
         match self {
-            Holders::Few(list) => match list.iter().position(|other| other == holder) {
-                Some(at) => {
-                    list.swap_remove(at);
-                    true
+            Holders::None => false,
+            Holders::One(one) => {
+                let found = one == holder;
+                if found {
+                    *self = Holders::None;
                 }
-                None => false,
-            },
+                found
+            }
+            Holders::Few(list) => {
+                let Some(at) = list.iter().position(|other| other == holder) else { return false };
+                list.swap_remove(at);
+                if list.len() == 1
+                    && let Some(last) = list.pop()
+                {
+                    *self = Holders::One(last);
+                }
+                true
+            }
             Holders::Many(set) => {
                 let found = set.remove(holder);
                 if set.len() <= FEW / 2 {
-                    *self = Holders::Few(std::mem::take(set).into_iter().collect());
+                    *self =
+                        Holders::Few(Box::new(std::mem::take(&mut **set).into_iter().collect()));
                 }
                 found
             }
@@ -76,33 +88,38 @@ impl Holders {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        matches!(self, Holders::None)
     }
 
     pub(crate) fn len(&self) -> usize {
         match self {
-            Holders::Few(list) => list.len(),
             Holders::Many(set) => set.len(),
+            _ => self.few().len(),
+        }
+    }
+
+    /// The holders where they are few.
+    fn few(&self) -> &[Holder] {
+        match self {
+            Holders::None | Holders::Many(_) => &[],
+            Holders::One(holder) => std::slice::from_ref(holder),
+            Holders::Few(list) => list,
         }
     }
 
     /// All holders. The order depends only on the history of the set.
-    pub(crate) fn iter(&self) -> Box<dyn Iterator<Item = &Holder> + '_> {
-        match self {
-            Holders::Few(list) => Box::new(list.iter()),
-            Holders::Many(set) => Box::new(set.iter()),
-        }
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Holder> {
+        let many = match self {
+            Holders::Many(set) => Some(set.iter()),
+            _ => None,
+        };
+        self.few().iter().chain(many.into_iter().flatten())
     }
 
     /// The rows of a level that hold this partition through one of its edges, as partition and key.
     pub(crate) fn of(&self, level: LevelId, slot: Slot) -> Vec<(u32, Key)> {
         let row = |holder: &Holder| (holder.partition, holder.key.clone());
         match self {
-            Holders::Few(list) => list
-                .iter()
-                .filter(|holder| holder.level == level && holder.slot == slot)
-                .map(row)
-                .collect(),
             Holders::Many(set) => {
                 let first = Holder { level, slot, partition: 0, key: Key::default() };
                 set.range(first..)
@@ -110,6 +127,12 @@ impl Holders {
                     .map(row)
                     .collect()
             }
+            _ => self
+                .few()
+                .iter()
+                .filter(|holder| holder.level == level && holder.slot == slot)
+                .map(row)
+                .collect(),
         }
     }
 
@@ -117,9 +140,12 @@ impl Holders {
     pub(crate) fn heap_bytes(&self) -> usize {
         let keys: usize = self.iter().map(|holder| holder.key.heap_bytes()).sum();
         keys + match self {
-            Holders::Few(list) if list.spilled() => list.capacity() * size_of::<Holder>(),
-            Holders::Few(_) => 0,
-            Holders::Many(set) => set.len() * size_of::<Holder>() * 4 / 3,
+            Holders::None | Holders::One(_) => 0,
+            Holders::Few(list) => size_of::<Vec<Holder>>() + list.capacity() * size_of::<Holder>(),
+            // The nodes of a tree are two thirds full on average, and have links.
+            Holders::Many(set) => {
+                size_of::<BTreeSet<Holder>>() + set.len() * size_of::<Holder>() * 3 / 2
+            }
         }
     }
 }

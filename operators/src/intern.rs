@@ -82,6 +82,7 @@ impl Graph {
                     scan: prepare(source, plan, partition)?,
                     driver: driver.map(|slot| slot as Slot),
                     partition: partition.clone(),
+                    partition_columns: partition.iter().copied().collect(),
                     correlated: *correlated,
                     gate_columns: correlated_by
                         .collect::<ColumnSet>()

@@ -262,12 +262,32 @@ fn push_number(buf: &mut KeyBuffer, double: f64, remainder: i16) {
     }
 }
 
+/// Texts up to this length are put together on the stack and appended at once.
+const SHORT_BYTES_MAX: usize = 30;
+
+#[inline]
 fn push_bytes(buf: &mut KeyBuffer, tag: u8, bytes: &[u8]) {
+    if bytes.len() > SHORT_BYTES_MAX || has_escaped(bytes) {
+        return push_long_bytes(buf, tag, bytes);
+    }
+    let mut encoded = [TERMINATOR; SHORT_BYTES_MAX + 2];
+    encoded[0] = tag;
+    encoded[1..=bytes.len()].copy_from_slice(bytes);
+    buf.extend_from_slice(&encoded[..bytes.len() + 2]);
+}
+
+/// Whether some byte has to be escaped. Without an early exit, so that the compiler can test many
+/// bytes at once.
+#[inline]
+fn has_escaped(bytes: &[u8]) -> bool {
+    bytes.iter().fold(false, |found, byte| found | (*byte <= ESCAPE))
+}
+
+fn push_long_bytes(buf: &mut KeyBuffer, tag: u8, bytes: &[u8]) {
     buf.reserve(bytes.len() + 2);
     buf.push(tag);
     for chunk in bytes.chunks(32) {
-        // Without an early exit, so that the compiler can test many bytes at once.
-        if chunk.iter().fold(false, |found, byte| found | (*byte <= ESCAPE)) {
+        if has_escaped(chunk) {
             for byte in chunk {
                 if *byte <= ESCAPE {
                     buf.extend_from_slice(&[ESCAPE, byte + 1]);

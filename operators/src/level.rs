@@ -67,6 +67,7 @@ pub(crate) enum LevelInput {
 #[derive(Debug)]
 pub(crate) struct ScanInput {
     pub(crate) partition: Vec<usize>,
+    pub(crate) partition_columns: ColumnSet,
     pub(crate) correlated: usize,
     pub(crate) filter: Filter,
     pub(crate) scan: ScanId,

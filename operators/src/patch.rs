@@ -66,11 +66,11 @@ impl<'g> PatchBuilder<'g> {
         self.pair_moves(level, id, gone, come, &mut ops);
 
         let mut touched: Vec<&(Key, Slot)> = match level.input {
-            LevelInput::Scan(_) => held.batch.touched.iter().collect(),
+            LevelInput::Scan(_) => held.batch.touched().iter().collect(),
             // The inner edges of a junction have had their effect on its rows already.
             LevelInput::Junction => {
                 let outer = |slot: Slot| usize::from(slot) >= level.inner_edges;
-                held.batch.touched.iter().filter(|(_, slot)| outer(*slot)).collect()
+                held.batch.touched().iter().filter(|(_, slot)| outer(*slot)).collect()
             }
         };
         touched.sort();

@@ -173,7 +173,7 @@ impl Graph {
         let unchanged = |key: &Key| {
             held.window.shows(key) && changes.binary_search_by(|c| c.key.cmp(key)).is_err()
         };
-        let mut touched: Vec<(Key, Slot)> = held.batch.touched.clone();
+        let mut touched: Vec<(Key, Slot)> = held.batch.touched().to_vec();
         touched.sort();
         touched.dedup();
         for (key, slot) in &touched {
@@ -223,7 +223,7 @@ impl Graph {
         let far_binding = &binding.children[usize::from(FAR)];
         let Some(found) = far_level.find(far_key, far_binding) else { return };
         let far = far_level.partition(found);
-        let mut touched: Vec<(Key, Slot)> = far.batch.touched.clone();
+        let mut touched: Vec<(Key, Slot)> = far.batch.touched().to_vec();
         touched.sort();
         touched.dedup();
         for (key, slot) in &touched {

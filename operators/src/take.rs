@@ -15,14 +15,13 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
+
 use crate::key::Key;
 use crate::order_by::OrderedRows;
 use crate::plan::Extent;
 use crate::row::Row;
 use crate::skip::Boundary;
-
-/// A log's memory is kept from one transaction to the next up to this many entries.
-const LOG_KEPT: usize = 8;
 
 /// What happened to one position of a window in one transaction.
 #[derive(Clone, Debug)]
@@ -41,21 +40,36 @@ pub(crate) enum Edge {
     At(Key),
 }
 
-#[derive(Clone, Debug)]
-struct Saved {
+/// Where a window begins and ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Bounds {
     edge: Edge,
     boundary: Boundary,
+}
+
+impl Bounds {
+    /// Those of a window that takes and shows everything.
+    const NONE: Bounds = Bounds { edge: Edge::Open, boundary: Boundary::Start };
+}
+
+/// What the transaction in flight has changed, and what undoing it needs besides.
+#[derive(Clone, Debug)]
+struct Changing {
+    log: Log,
+    bounds: Bounds,
     was_empty: bool,
 }
+
+type Log = SmallVec<[RowChange; 2]>;
 
 /// The ordered, limited rows of a partition.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
     rows: OrderedRows,
-    edge: Edge,
-    boundary: Boundary,
-    log: Vec<RowChange>,
-    saved: Option<Box<Saved>>,
+    /// Absent in a window that takes and shows everything, as most do that have no limit.
+    bounds: Option<Box<Bounds>>,
+    /// Present from the first change of a transaction to its end.
+    changing: Option<Box<Changing>>,
 }
 
 impl Extent {
@@ -73,13 +87,7 @@ impl Extent {
 impl Window {
     /// A window that has seen nothing yet and takes everything.
     pub(crate) fn new() -> Window {
-        Window {
-            rows: OrderedRows::default(),
-            edge: Edge::Open,
-            boundary: Boundary::Start,
-            log: Vec::new(),
-            saved: None,
-        }
+        Window { rows: OrderedRows::default(), bounds: None, changing: None }
     }
 
     /// The rows, skipped ones included.
@@ -91,19 +99,40 @@ impl Window {
         self.rows.is_empty()
     }
 
+    #[inline]
+    fn bounds(&self) -> &Bounds {
+        self.bounds.as_deref().unwrap_or(&Bounds::NONE)
+    }
+
+    fn set_edge(&mut self, edge: Edge) {
+        match &mut self.bounds {
+            Some(bounds) => bounds.edge = edge,
+            None if edge == Edge::Open => {}
+            None => self.bounds = Some(Box::new(Bounds { edge, ..Bounds::NONE })),
+        }
+    }
+
+    fn set_boundary(&mut self, boundary: Boundary) {
+        match &mut self.bounds {
+            Some(bounds) => bounds.boundary = boundary,
+            None if boundary == Boundary::Start => {}
+            None => self.bounds = Some(Box::new(Bounds { boundary, ..Bounds::NONE })),
+        }
+    }
+
     pub(crate) fn edge(&self) -> &Edge {
-        &self.edge
+        &self.bounds().edge
     }
 
     /// The visible rows in order.
     pub(crate) fn visible(&self) -> impl Iterator<Item = (&[u8], &Row)> {
-        let boundary = &self.boundary;
+        let boundary = &self.bounds().boundary;
         self.rows.iter().skip_while(move |(key, _)| !boundary.shows(key))
     }
 
     /// Whether a row at this key is visible.
     pub(crate) fn shows(&self, key: &[u8]) -> bool {
-        self.boundary.shows(key) && self.rows.get(key).is_some()
+        self.bounds().boundary.shows(key) && self.rows.get(key).is_some()
     }
 
     /// Whether a matching row at this key belongs in the window as far as is known.
@@ -112,7 +141,7 @@ impl Window {
         if extent.limit == Some(0) {
             return false;
         }
-        if let Edge::At(edge) = &self.edge
+        if let Edge::At(edge) = self.edge()
             && key > &edge[..]
         {
             return false;
@@ -127,42 +156,39 @@ impl Window {
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Option<&Row> {
-        match &self.edge {
+        match self.edge() {
             Edge::At(edge) if key > &edge[..] => None,
             _ => self.rows.get(key),
         }
     }
 
-    fn save(&mut self) {
-        if self.saved.is_none() {
-            self.saved = Some(Box::new(Saved {
-                edge: self.edge.clone(),
-                boundary: self.boundary.clone(),
-                was_empty: self.rows.is_empty(),
-            }));
-        }
+    /// The log, begun with the first change of a transaction; `empty` says whether the window was
+    /// empty before this one. Called before the edge moves.
+    fn log_mut(&mut self, empty: bool) -> &mut Log {
+        let bounds = self.bounds.as_deref().unwrap_or(&Bounds::NONE);
+        let changing = self.changing.get_or_insert_with(|| {
+            Box::new(Changing { log: Log::new(), bounds: bounds.clone(), was_empty: empty })
+        });
+        &mut changing.log
     }
 
     /// Puts a row in and logs the change. The caller has asked [`Window::admits`].
     pub(crate) fn insert(&mut self, key: Key, row: Row) {
-        self.save();
+        let empty = self.rows.is_empty();
         let old = self.rows.insert(&key, row.clone());
-        self.log.push(RowChange { key, old, new: Some(row) });
+        self.log_mut(empty).push(RowChange { key, old, new: Some(row) });
     }
 
     /// Takes a row out, if it is in, and logs the change.
     pub(crate) fn remove(&mut self, key: &[u8]) -> bool {
-        if let Edge::At(edge) = &self.edge
+        if let Edge::At(edge) = self.edge()
             && key > &edge[..]
         {
             return false;
         }
-        if self.rows.get(key).is_none() {
-            return false;
-        }
-        self.save();
-        let old = self.rows.remove(key);
-        self.log.push(RowChange { key: Key::from_slice(key), old, new: None });
+        let Some(old) = self.rows.remove(key) else { return false };
+        let change = RowChange { key: Key::from_slice(key), old: Some(old), new: None };
+        self.log_mut(false).push(change);
         true
     }
 
@@ -187,98 +213,97 @@ impl Window {
             }
         }
         come.extend(rows);
-        if gone.is_empty() && come.is_empty() && edge == self.edge {
+        if gone.is_empty() && come.is_empty() && edge == *self.edge() {
             return false;
         }
-        self.save();
+        self.log_mut(self.rows.is_empty());
         for key in gone {
             let old = self.rows.remove(&key);
-            self.log.push(RowChange { key, old, new: None });
+            self.log_mut(false).push(RowChange { key, old, new: None });
         }
         for (key, row) in come {
             self.insert(key, row);
         }
-        self.edge = edge;
+        self.set_edge(edge);
         true
     }
 
     /// A window of its first rows, in order; `exhausted` says that there are no rows beyond them.
     pub(crate) fn hydrated(extent: &Extent, rows: Vec<(Key, Row)>, exhausted: bool) -> Window {
-        let rows = OrderedRows::from_ordered(rows);
-        let edge = match (exhausted, rows.last_key()) {
-            (false, Some(last)) => Edge::At(last),
-            _ => Edge::Open,
-        };
-        let boundary = Boundary::of(&rows, extent);
-        Window { rows, edge, boundary, log: Vec::new(), saved: None }
+        let last = rows.last().map(|(key, _)| key.clone());
+        let mut window =
+            Window { rows: OrderedRows::from_ordered(rows), bounds: None, changing: None };
+        if let (false, Some(last)) = (exhausted, last) {
+            window.set_edge(Edge::At(last));
+        }
+        window.set_boundary(Boundary::of(&window.rows, extent));
+        window
     }
 
     /// Evicts what is over capacity. Returns whether rows are missing that lie beyond the edge.
     pub(crate) fn evict(&mut self, extent: &Extent) -> bool {
         let Some(capacity) = extent.capacity() else { return false };
         if self.rows.len() > capacity {
-            self.save();
             while self.rows.len() > capacity {
                 // The loop condition says that there is a row.
                 let Some((key, row)) = self.rows.pop_last() else { break };
-                self.log.push(RowChange { key, old: Some(row), new: None });
+                self.log_mut(false).push(RowChange { key, old: Some(row), new: None });
             }
             if let Some(last) = self.rows.last_key() {
-                self.edge = Edge::At(last);
+                self.set_edge(Edge::At(last));
             }
         }
-        self.rows.len() < capacity && self.edge != Edge::Open
+        self.rows.len() < capacity && *self.edge() != Edge::Open
     }
 
     /// Ends a refill: the edge moves to the last row, or away where the partition is exhausted.
     pub(crate) fn refilled(&mut self, exhausted: bool) {
-        self.save();
+        self.log_mut(self.rows.is_empty());
         match (exhausted, self.rows.last_key()) {
-            (false, Some(last)) => self.edge = Edge::At(last),
-            _ => self.edge = Edge::Open,
+            (false, Some(last)) => self.set_edge(Edge::At(last)),
+            _ => self.set_edge(Edge::Open),
         }
     }
 
     /// Consolidates the log and finds the new boundary; the window is within capacity now.
     pub(crate) fn settle(&mut self, extent: &Extent) {
-        if self.saved.is_none() {
-            return;
-        }
-        consolidate(&mut self.log);
-        self.boundary = Boundary::of(&self.rows, extent);
+        let Some(changing) = &mut self.changing else { return };
+        consolidate(&mut changing.log);
+        self.set_boundary(Boundary::of(&self.rows, extent));
         debug_assert!(extent.capacity().is_none_or(|capacity| self.rows.len() <= capacity));
-        debug_assert!(self.log.windows(2).all(|pair| pair[0].key < pair[1].key));
+        debug_assert!(self.log().windows(2).all(|pair| pair[0].key < pair[1].key));
     }
 
     /// What changed in this transaction, among all rows of the window. Only after `settle`.
     pub(crate) fn log(&self) -> &[RowChange] {
-        &self.log
+        self.changing.as_ref().map_or(&[], |changing| &changing.log)
     }
 
     /// Whether the window was empty before the transaction.
     pub(crate) fn was_empty(&self) -> bool {
-        self.saved.as_ref().map_or(self.rows.is_empty(), |saved| saved.was_empty)
+        self.changing.as_ref().map_or(self.rows.is_empty(), |changing| changing.was_empty)
     }
 
     /// What changed in this transaction among the visible rows, sorted by key.
     pub(crate) fn visible_changes(&self) -> Cow<'_, [RowChange]> {
-        let Some(saved) = &self.saved else { return Cow::Borrowed(&[]) };
-        if saved.boundary == Boundary::Start && self.boundary == Boundary::Start {
-            return Cow::Borrowed(&self.log);
+        let Some(changing) = &self.changing else { return Cow::Borrowed(&[]) };
+        let (then, now) = (&changing.bounds.boundary, &self.bounds().boundary);
+        if *then == Boundary::Start && *now == Boundary::Start {
+            return Cow::Borrowed(&changing.log);
         }
-        let mut changes: Vec<RowChange> = self
+        let mut changes: Vec<RowChange> = changing
             .log
             .iter()
             .map(|change| RowChange {
                 key: change.key.clone(),
-                old: change.old.clone().filter(|_| saved.boundary.shows(&change.key)),
-                new: change.new.clone().filter(|_| self.boundary.shows(&change.key)),
+                old: change.old.clone().filter(|_| then.shows(&change.key)),
+                new: change.new.clone().filter(|_| now.shows(&change.key)),
             })
             .filter(|change| change.old.is_some() || change.new.is_some())
             .collect();
         // Rows that did not change themselves but crossed the boundary.
         for (key, row) in self.rows.iter() {
-            let (before, after) = (saved.boundary.shows(key), self.boundary.shows(key));
+            let (before, after) = (then.shows(key), now.shows(key));
             if before && after {
                 break;
             }
@@ -295,13 +320,14 @@ impl Window {
     }
 
     fn logged(&self, key: &[u8]) -> Option<&RowChange> {
-        let at = self.log.binary_search_by(|change| change.key[..].cmp(key)).ok()?;
-        Some(&self.log[at])
+        let log = self.log();
+        let at = log.binary_search_by(|change| change.key[..].cmp(key)).ok()?;
+        Some(&log[at])
     }
 
     /// The visible rows as they were before the transaction, in order.
     pub(crate) fn visible_before(&self) -> Vec<(Key, Row)> {
-        let Some(saved) = &self.saved else {
+        let Some(changing) = &self.changing else {
             return self.visible().map(|(key, row)| (Key::from_slice(key), row.clone())).collect();
         };
         let mut rows: Vec<(Key, Row)> = self
@@ -310,11 +336,12 @@ impl Window {
             .filter(|(key, _)| self.logged(key).is_none())
             .map(|(key, row)| (Key::from_slice(key), row.clone()))
             .chain(
-                self.log
+                changing
+                    .log
                     .iter()
                     .filter_map(|change| Some((change.key.clone(), change.old.clone()?))),
             )
-            .filter(|(key, _)| saved.boundary.shows(key))
+            .filter(|(key, _)| changing.bounds.boundary.shows(key))
             .collect();
         rows.sort_by(|a, b| a.0.cmp(&b.0));
         rows
@@ -322,36 +349,31 @@ impl Window {
 
     /// Forgets the log: the transaction is over.
     pub(crate) fn commit(&mut self) {
-        self.saved = None;
-        if self.log.capacity() > LOG_KEPT {
-            self.log = Vec::new();
-        } else {
-            self.log.clear();
-        }
+        self.changing = None;
     }
 
     /// Puts everything back to where it was before the transaction.
     pub(crate) fn rollback(&mut self) {
-        let Some(saved) = self.saved.take() else { return };
-        for change in std::mem::take(&mut self.log).into_iter().rev() {
+        let Some(changing) = self.changing.take() else { return };
+        for change in changing.log.into_iter().rev() {
             match change.old {
                 Some(row) => drop(self.rows.insert(&change.key, row)),
                 None => drop(self.rows.remove(&change.key)),
             }
         }
-        self.edge = saved.edge;
-        self.boundary = saved.boundary;
+        self.set_edge(changing.bounds.edge);
+        self.set_boundary(changing.bounds.boundary);
     }
 
-    /// Bytes held, without the rows' own.
+    /// Bytes held outside the struct itself, without the rows' own.
     pub(crate) fn bytes(&self) -> usize {
-        self.rows.bytes() + self.log.capacity() * size_of::<RowChange>()
+        self.rows.bytes() + self.bounds.as_ref().map_or(0, |_| size_of::<Bounds>())
     }
 }
 
 /// Sorts a log by key and merges the entries of one key: the first `old`, the last `new`, and
 /// nothing where both are absent or the row is the same.
-fn consolidate(log: &mut Vec<RowChange>) {
+fn consolidate(log: &mut Log) {
     if log.len() > 1 {
         log.sort_by(|a, b| a.key.cmp(&b.key));
         log.dedup_by(|later, earlier| {

@@ -104,9 +104,9 @@ proptest! {
 
     #[test]
     fn keys_are_their_bytes(
-        a in prop::collection::vec(0u8..3, 0..30),
-        b in prop::collection::vec(0u8..3, 0..30),
-        shared in 0usize..30,
+        a in prop::collection::vec(0u8..3, 0..40),
+        b in prop::collection::vec(0u8..3, 0..40),
+        shared in 0usize..40,
     ) {
         let b: Vec<u8> = a.iter().take(shared).chain(&b).copied().collect();
         let (a_key, b_key) = (Key::from_slice(&a), Key::from_slice(&b));
@@ -114,7 +114,7 @@ proptest! {
         prop_assert_eq!(a_key.cmp(&b_key), a.cmp(&b));
         prop_assert_eq!(a_key == b_key, a == b);
         prop_assert_eq!(hash_of(&a_key), hash_of(&a[..]));
-        prop_assert_eq!(a_key.heap_bytes(), if a.len() > 22 { a.len() + 16 } else { 0 });
+        prop_assert_eq!(a_key.heap_bytes(), if a.len() > 30 { a.len() + 16 } else { 0 });
     }
 
     #[test]

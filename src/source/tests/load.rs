@@ -99,7 +99,10 @@ fn a_load_that_fails_leaves_the_table_as_it_was() {
                 r#"table "tag": the rows with id = 2 and id = 9 have the same name = "z", which is a unique key"#
             );
         }
-        assert_eq!(source.memory(), earlier);
+        // The room made for them may stay.
+        for ((owner, before), (_, now)) in earlier.iter().zip(source.memory()) {
+            assert!(now >= *before && now <= 2 * before + 128, "{owner}: {before}, then {now}");
+        }
         assert_eq!(found(&source, 1), None);
         assert_eq!(source.row_count(TAG), usize::from(filled));
     }
