@@ -20,6 +20,7 @@ use crate::plan::Binding;
 use crate::route::child_route;
 use crate::row::Row;
 use crate::source::{Source, SourceError};
+use crate::stats::Timing;
 use crate::take::{Edge, RowChange, Window};
 
 impl Graph {
@@ -49,7 +50,8 @@ impl Graph {
         route: &[u8],
         binding: &Arc<Binding>,
     ) -> Result<u32, SourceError> {
-        let started = (self.clock)();
+        let hydrated = level.stats.partitions_hydrated;
+        let timing = Timing::start(hydrated, self.clock);
         let partition = level.add(Key::from_slice(route), Arc::clone(binding));
         self.fresh.push(PartitionId { level: id, partition });
         match &level.input {
@@ -65,7 +67,7 @@ impl Graph {
         level.stats.hydrate_rows_out += level.partition(partition).window.rows().len() as u64;
         self.link_all(source, id, level, partition)?;
         self.note_violation(id, level, partition);
-        level.stats.hydrate_nanos += (self.clock)() - started;
+        timing.stop(hydrated, self.clock, &mut level.stats.hydrate_nanos);
         Ok(partition)
     }
 

@@ -39,7 +39,10 @@ impl<'g> PatchBuilder<'g> {
             return Arc::clone(patch);
         }
         let patch = Arc::new(self.build(id));
-        self.patches.insert(id, Arc::clone(&patch));
+        let held = self.graph.level(id.level).partition(id.partition);
+        if held.holders.len() > 1 || (held.subscribers > 0 && !held.holders.is_empty()) {
+            self.patches.insert(id, Arc::clone(&patch));
+        }
         patch
     }
 
