@@ -1,10 +1,14 @@
-//! The memory source: reads and writes below any query.
+//! The memory source: reads and writes below any query; and the ordered map under it, beside the
+//! standard library's.
 
+use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::ops::ControlFlow;
+use std::ops::{Bound, ControlFlow};
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use penstock::operators::key::{Direction, Key};
+use penstock::operators::key::{Direction, Key, KeySpec};
+use penstock::operators::packed::PackedTree;
+use penstock::operators::row::Row;
 use penstock::operators::source::{At, Change, ScanShape, Source};
 use penstock::{Error, MemorySource, Schema};
 use penstock_benches::data::{Data, EDITS_FROM, IssueEdit, Sizes};
@@ -93,7 +97,87 @@ fn bench(c: &mut Criterion) -> Result<(), Error> {
     Ok(())
 }
 
+/// The key of an issue in an index: open, modified, id.
+fn index_key(modified: i64, id: usize) -> Key {
+    let values = [(id % 2 == 0).into(), modified.into(), (id as i64).into()];
+    KeySpec::asc(&[0, 1, 2]).key(&Row::new(&values))
+}
+
+/// A stream of numbers without order.
+fn numbers() -> impl FnMut(usize) -> usize {
+    let mut state = 1_u64;
+    move |below| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+        (state >> 33) as usize % below
+    }
+}
+
+/// Look-ups, moves and scans of both maps with the same keys; in the end they must be equal.
+fn maps(c: &mut Criterion, entries: usize) {
+    let mut next = numbers();
+    let mut keys: Vec<Key> =
+        (0..entries).map(|id| index_key(next(1_000_000_000) as i64, id)).collect();
+    let mut sorted: Vec<(Key, usize)> = keys.iter().cloned().zip(0..).collect();
+    sorted.sort_unstable();
+    let mut packed: PackedTree<usize> = PackedTree::from_sorted(sorted.iter().cloned());
+    let mut standard: BTreeMap<Key, usize> = sorted.into_iter().collect();
+
+    c.bench_function(&format!("map of {entries}/get, packed"), |b| {
+        b.iter(|| black_box(packed.get(&keys[next(entries)])));
+    });
+    c.bench_function(&format!("map of {entries}/get, standard"), |b| {
+        b.iter(|| black_box(standard.get(&keys[next(entries)])));
+    });
+    let first = |key: &Key| (Bound::Included(key.to_vec()), Bound::Unbounded);
+    c.bench_function(&format!("map of {entries}/scan 100, packed"), |b| {
+        b.iter(|| {
+            let (low, high) = first(&keys[next(entries)]);
+            let range = packed.range((low.as_ref().map(Vec::as_slice), high));
+            black_box(range.take(100).map(|(key, id)| key.len() ^ id).sum::<usize>())
+        });
+    });
+    c.bench_function(&format!("map of {entries}/scan 100, standard"), |b| {
+        b.iter(|| {
+            let (low, high) = first(&keys[next(entries)]);
+            let range = standard.range::<[u8], _>((low.as_ref().map(Vec::as_slice), high));
+            black_box(range.take(100).map(|(key, id)| key.len() ^ id).sum::<usize>())
+        });
+    });
+    // What the one map did, the other does too, so that both can be compared in the end.
+    let mut moves = Vec::new();
+    c.bench_function(&format!("map of {entries}/move, packed"), |b| {
+        b.iter(|| {
+            let id = next(entries);
+            let to = index_key(next(1_000_000_000) as i64, id);
+            let from = std::mem::replace(&mut keys[id], to.clone());
+            packed.rekey(&from, &to, id);
+            moves.push((from, to, id));
+        });
+    });
+    for (from, to, id) in moves.drain(..) {
+        standard.remove(&from);
+        standard.insert(to, id);
+    }
+    c.bench_function(&format!("map of {entries}/move, standard"), |b| {
+        b.iter(|| {
+            let id = next(entries);
+            let to = index_key(next(1_000_000_000) as i64, id);
+            let from = std::mem::replace(&mut keys[id], to.clone());
+            standard.remove(&from);
+            standard.insert(to.clone(), id);
+            moves.push((from, to, id));
+        });
+    });
+    for (from, to, id) in moves {
+        packed.rekey(&from, &to, id);
+    }
+    assert!(packed.iter().eq(standard.iter().map(|(key, id)| (&key[..], id))), "the maps differ");
+}
+
 fn index(c: &mut Criterion) {
+    for entries in [100, 100_000, 1_000_000] {
+        maps(c, entries);
+    }
     if let Err(error) = bench(c) {
         panic!("{error}");
     }

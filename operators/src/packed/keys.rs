@@ -1,18 +1,21 @@
 //! Sorted byte strings in one buffer: the keys of a leaf, the separators of an inner node.
 //!
-//! The buffer holds `len + 1` offsets and then the keys. Offsets count from the first key and take
-//! two bytes (*narrow*), or eight where the keys together are longer than two can say (*wide*).
-//! Which of the two follows from the length of the buffer. Wide buffers come of single keys that
-//! are longer than any node should be; they are copied when they change.
+//! The buffer holds a head of each key, then `len + 1` offsets, then the keys. Heads are the four
+//! bytes after the prefix that all keys share, as numbers that sort like them: a search counts those
+//! below, which takes no branches and reads memory in one go, and looks at keys only where heads are
+//! equal. Offsets count from the first key and take two bytes.
 //!
-//! A search first compares the prefix that all keys share, then, without branches, the eight bytes
-//! after it as one number, and whole keys only where these are equal.
+//! Where the keys together are longer than two bytes can say (*wide*), offsets take eight and there
+//! are no heads. Which of the two follows from the length of the buffer. Wide buffers come of single
+//! keys that are longer than any node should be; they are copied when they change.
 
-use std::hint::select_unpredictable;
 use std::ops::Range;
+
+use super::search::{common_prefix, head};
 
 /// The most bytes of keys that two-byte offsets can say.
 const NARROW_BYTES_MAX: usize = u16::MAX as usize;
+pub(super) const HEAD: usize = size_of::<i32>();
 const NARROW: usize = size_of::<u16>();
 const WIDE: usize = size_of::<u64>();
 
@@ -22,10 +25,10 @@ const WIDE: usize = size_of::<u64>();
 /// O(k) as a move of memory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Keys {
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     len: u32,
     /// How many bytes at the beginning all keys share; 0 where there are fewer than two.
-    prefix: u32,
+    pub(super) prefix: u32,
 }
 
 /// Keys of a buffer that go into another one.
@@ -52,6 +55,7 @@ impl Keys {
         ends.iter().for_each(|end| keys.push_offset(width, *end));
         keys.bytes.extend_from_slice(bytes);
         keys.refresh_prefix();
+        keys.refresh_heads();
         keys
     }
 
@@ -76,14 +80,16 @@ impl Keys {
             gathered.bytes.extend_from_slice(keys.span(range));
         }
         gathered.refresh_prefix();
+        gathered.refresh_heads();
         gathered
     }
 
-    /// Room for keys, and their first offset.
+    /// Room for keys, with heads yet to be written, and their first offset.
     fn with_room(len: usize, total: usize) -> Keys {
         let width = width(total);
-        let mut bytes = Vec::with_capacity((len + 1) * width + total);
-        bytes.resize(width, 0);
+        let heads = if width == NARROW { HEAD * len } else { 0 };
+        let mut bytes = Vec::with_capacity(heads + (len + 1) * width + total);
+        bytes.resize(heads + width, 0);
         Keys { bytes, len: len as u32, prefix: 0 }
     }
 
@@ -102,14 +108,14 @@ impl Keys {
     }
 
     #[inline]
-    fn is_wide(&self) -> bool {
-        self.bytes.len() > NARROW * (self.len() + 1) + NARROW_BYTES_MAX
+    pub(super) fn is_wide(&self) -> bool {
+        self.bytes.len() > fixed(self.len()) + NARROW_BYTES_MAX
     }
 
     /// Where the first key begins. There is one.
     #[inline]
     fn base(&self) -> usize {
-        (self.len() + 1) * if self.is_wide() { WIDE } else { NARROW }
+        if self.is_wide() { WIDE * (self.len() + 1) } else { fixed(self.len()) }
     }
 
     /// Where a key begins, or behind the last, counted from the first.
@@ -121,8 +127,29 @@ impl Keys {
             let offset = self.bytes[at * WIDE..].first_chunk().copied();
             offset.map_or(0, u64::from_le_bytes) as usize
         } else {
-            narrow(&self.bytes, at)
+            self.narrow(at)
         }
+    }
+
+    /// Where a key of a narrow buffer begins, or behind the last, counted from the first.
+    #[inline]
+    fn narrow(&self, at: usize) -> usize {
+        let slot = slot(self.len(), at);
+        let offset = self.bytes[slot..slot + NARROW].first_chunk().copied();
+        offset.map_or(0, u16::from_le_bytes).into()
+    }
+
+    #[inline]
+    fn set_narrow(&mut self, at: usize, offset: usize) {
+        let slot = slot(self.len(), at);
+        self.bytes[slot..slot + NARROW].copy_from_slice(&(offset as u16).to_le_bytes());
+    }
+
+    /// Writes the head of a key of a narrow buffer.
+    fn set_head(&mut self, at: usize) {
+        let key = self.get(at);
+        let head = head(key.get(self.prefix as usize..).unwrap_or_default());
+        self.bytes[HEAD * at..HEAD * (at + 1)].copy_from_slice(&head.to_le_bytes());
     }
 
     /// The bytes of consecutive keys.
@@ -137,11 +164,16 @@ impl Keys {
     /// The key at a rank, which is below `len`.
     #[inline]
     pub(super) fn get(&self, at: usize) -> &[u8] {
-        if self.is_wide() {
-            return self.span(&(at..at + 1));
-        }
-        let keys = &self.bytes[NARROW * (self.len() + 1)..];
-        &keys[narrow(&self.bytes, at)..narrow(&self.bytes, at + 1)]
+        if self.is_wide() { self.span(&(at..at + 1)) } else { self.narrow_key(at) }
+    }
+
+    /// The key at a rank of a narrow buffer. Reads where it begins and ends as one number.
+    #[inline(always)]
+    pub(super) fn narrow_key(&self, at: usize) -> &[u8] {
+        let (ends, keys) = self.bytes.split_at(fixed(self.len()));
+        let both =
+            ends[slot(self.len(), at)..].first_chunk().copied().map_or(0, u32::from_le_bytes);
+        &keys[(both & 0xffff) as usize..(both >> 16) as usize]
     }
 
     pub(super) fn first(&self) -> Option<&[u8]> {
@@ -150,60 +182,6 @@ impl Keys {
 
     pub(super) fn last(&self) -> Option<&[u8]> {
         (self.len > 0).then(|| self.get(self.len() - 1))
-    }
-
-    /// The rank of a key, or the rank at which it would be.
-    #[inline]
-    pub(super) fn search(&self, key: &[u8]) -> Result<usize, usize> {
-        if self.len == 0 {
-            return Err(0);
-        }
-        if self.is_wide() {
-            return self.search_whole(0..self.len(), key);
-        }
-        let (offsets, keys) = self.bytes.split_at(NARROW * (self.len() + 1));
-        let prefix = self.prefix as usize;
-        if prefix > 0 {
-            let shared = &keys[..prefix];
-            if key.get(..prefix) != Some(shared) {
-                return Err(if key < shared { 0 } else { self.len() });
-            }
-        }
-        let wanted = head(key, prefix, key.len());
-        let head_at = |at| head(keys, narrow(offsets, at) + prefix, narrow(offsets, at + 1));
-        // The last key whose head is not above, or the first key.
-        let mut low = 0;
-        let mut size = self.len();
-        while size > 1 {
-            let half = size / 2;
-            let middle = low + half;
-            low = select_unpredictable(head_at(middle) <= wanted, middle, low);
-            size -= half;
-        }
-        let found = head_at(low);
-        if found != wanted {
-            return Err(if found < wanted { low + 1 } else { 0 });
-        }
-        match keys[narrow(offsets, low)..narrow(offsets, low + 1)].cmp(key) {
-            std::cmp::Ordering::Equal => Ok(low),
-            std::cmp::Ordering::Less => Err(low + 1),
-            std::cmp::Ordering::Greater => self.search_whole(0..low, key),
-        }
-    }
-
-    /// Searches some of the keys by comparing them as a whole.
-    #[cold]
-    fn search_whole(&self, range: Range<usize>, key: &[u8]) -> Result<usize, usize> {
-        let (mut low, mut high) = (range.start, range.end);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.get(middle).cmp(key) {
-                std::cmp::Ordering::Equal => return Ok(middle),
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-            }
-        }
-        Err(low)
     }
 
     /// Puts a key in at the rank where it belongs.
@@ -216,17 +194,19 @@ impl Keys {
             *self = Keys::single(key);
             return;
         }
-        let (old, added) = (self.bytes.len(), NARROW + key.len());
+        let (old, added) = (self.bytes.len(), HEAD + NARROW + key.len());
+        let start = self.narrow(at);
+        let (next, place) = (slot(len, at + 1), fixed(len) + start);
         self.make_room(added);
         self.bytes.resize(old + added, 0);
-        let start = narrow(&self.bytes, at);
-        let place = NARROW * (len + 1) + start;
         self.bytes.copy_within(place..old, place + added);
-        self.bytes.copy_within(NARROW * (at + 1)..place, NARROW * (at + 2));
-        self.bytes[place + NARROW..place + added].copy_from_slice(key);
+        self.bytes.copy_within(next..place, next + HEAD + NARROW);
+        self.bytes.copy_within(HEAD * at..next, HEAD * (at + 1));
+        self.bytes[place + HEAD + NARROW..place + added].copy_from_slice(key);
         self.len += 1;
-        set_narrow(&mut self.bytes, at + 1, start + key.len());
+        self.set_narrow(at + 1, start + key.len());
         self.shift(at + 2..len + 2, key.len() as u16);
+        self.set_head(at);
         if at == 0 || at == len {
             self.refresh_prefix();
         }
@@ -244,11 +224,13 @@ impl Keys {
             *self = Keys::gather(&[(self, 0..at), (self, at + 1..len)]);
             return;
         }
-        let (start, end) = (narrow(&self.bytes, at), narrow(&self.bytes, at + 1));
-        let (base, old) = (NARROW * (len + 1), self.bytes.len());
-        self.bytes.copy_within(NARROW * (at + 2)..base + start, NARROW * (at + 1));
-        self.bytes.copy_within(base + end..old, base - NARROW + start);
-        self.bytes.truncate(old - NARROW - (end - start));
+        let (start, end) = (self.narrow(at), self.narrow(at + 1));
+        let (next, place) = (slot(len, at + 1), fixed(len) + start);
+        let (old, removed) = (self.bytes.len(), HEAD + NARROW + end - start);
+        self.bytes.copy_within(HEAD * (at + 1)..next, HEAD * at);
+        self.bytes.copy_within(next + NARROW..place, next - HEAD);
+        self.bytes.copy_within(fixed(len) + end..old, place - HEAD - NARROW);
+        self.bytes.truncate(old - removed);
         self.len -= 1;
         self.shift(at + 1..len, (end - start).wrapping_neg() as u16);
         if at == 0 || at == len - 1 {
@@ -264,26 +246,27 @@ impl Keys {
         if self.is_wide() || self.get(from).len() != key.len() {
             return None;
         }
-        let base = NARROW * (self.len() + 1);
-        let (gone, length) = (base + narrow(&self.bytes, from), key.len());
+        let (base, length) = (fixed(self.len()), key.len());
+        let gone = base + self.narrow(from);
         let (at, place) = if to > from {
-            let place = base + narrow(&self.bytes, to) - length;
+            let place = base + self.narrow(to) - length;
             self.bytes.copy_within(gone + length..place + length, gone);
+            self.bytes.copy_within(HEAD * (from + 1)..HEAD * to, HEAD * from);
             for k in from + 1..to {
-                let moved = narrow(&self.bytes, k + 1) - length;
-                set_narrow(&mut self.bytes, k, moved);
+                self.set_narrow(k, self.narrow(k + 1) - length);
             }
             (to - 1, place)
         } else {
-            let place = base + narrow(&self.bytes, to);
+            let place = base + self.narrow(to);
             self.bytes.copy_within(place..gone, place + length);
+            self.bytes.copy_within(HEAD * to..HEAD * from, HEAD * (to + 1));
             for k in (to + 1..=from).rev() {
-                let moved = narrow(&self.bytes, k - 1) + length;
-                set_narrow(&mut self.bytes, k, moved);
+                self.set_narrow(k, self.narrow(k - 1) + length);
             }
             (to, place)
         };
         self.bytes[place..place + length].copy_from_slice(key);
+        self.set_head(at);
         let last = self.len() - 1;
         if [from, at].iter().any(|at| *at == 0 || *at == last) {
             self.refresh_prefix();
@@ -300,7 +283,8 @@ impl Keys {
     /// Adds a difference, modulo 2^16, to some offsets of a narrow buffer.
     #[inline]
     fn shift(&mut self, range: Range<usize>, difference: u16) {
-        let offsets = &mut self.bytes[NARROW * range.start..NARROW * range.end];
+        let (start, end) = (slot(self.len(), range.start), slot(self.len(), range.end));
+        let offsets = &mut self.bytes[start..end];
         for offset in offsets.as_chunks_mut().0 {
             *offset = u16::from_le_bytes(*offset).wrapping_add(difference).to_le_bytes();
         }
@@ -315,16 +299,27 @@ impl Keys {
     }
 
     fn give_back_room(&mut self) {
-        if self.bytes.capacity() > 2 * self.bytes.len() + 64 {
+        if self.bytes.capacity() > self.bytes.len() * 3 / 2 + 64 {
             self.bytes.shrink_to(self.bytes.len() + self.bytes.len() / 4);
         }
     }
 
+    /// Finds the prefix anew, and the heads if it has changed.
     fn refresh_prefix(&mut self) {
-        self.prefix = match self.len() {
+        let prefix = match self.len() {
             0 | 1 => 0,
             len => common_prefix(self.get(0), self.get(len - 1)).min(u32::MAX as usize) as u32,
         };
+        if prefix != self.prefix {
+            self.prefix = prefix;
+            self.refresh_heads();
+        }
+    }
+
+    fn refresh_heads(&mut self) {
+        if !self.is_wide() {
+            (0..self.len()).for_each(|at| self.set_head(at));
+        }
     }
 
     /// How many keys there are before those that lie in the second half of the bytes.
@@ -355,7 +350,10 @@ impl Keys {
         assert!((1..self.len()).all(|at| self.get(at - 1) < self.get(at)));
         let prefix = common_prefix(self.get(0), self.get(self.len() - 1));
         assert_eq!(self.prefix as usize, if self.len == 1 { 0 } else { prefix });
-        assert!(self.bytes.capacity() <= 2 * self.bytes.len() + 64);
+        let heads = (0..self.len()).map(|at| head(&self.get(at)[self.prefix as usize..]));
+        let stored = self.bytes.as_chunks().0.iter().map(|stored| i32::from_le_bytes(*stored));
+        assert!(self.is_wide() || heads.eq(stored.take(self.len())));
+        assert!(self.bytes.capacity() <= self.bytes.len() * 3 / 2 + 64);
     }
 }
 
@@ -364,46 +362,14 @@ fn width(total: usize) -> usize {
     if total > NARROW_BYTES_MAX { WIDE } else { NARROW }
 }
 
-/// An offset of a narrow buffer.
+/// The bytes before the first key of a narrow buffer of so many keys.
 #[inline]
-fn narrow(bytes: &[u8], at: usize) -> usize {
-    let offset = &bytes[NARROW * at..NARROW * at + NARROW];
-    usize::from(u16::from_le_bytes([offset[0], offset[1]]))
+fn fixed(len: usize) -> usize {
+    slot(len, len + 1)
 }
 
+/// Where an offset lies in a narrow buffer of so many keys.
 #[inline]
-fn set_narrow(bytes: &mut [u8], at: usize, offset: usize) {
-    bytes[NARROW * at..NARROW * at + NARROW].copy_from_slice(&(offset as u16).to_le_bytes());
-}
-
-/// The eight bytes from `start` on as a number that sorts like them; zeros stand for those from
-/// `end` on.
-#[inline]
-fn head(bytes: &[u8], start: usize, end: usize) -> u64 {
-    match bytes.get(start..start + 8) {
-        Some(eight) => {
-            let eight = eight.first_chunk().copied().map_or(0, u64::from_be_bytes);
-            let length = end - start;
-            if length >= 8 { eight } else { eight & !(u64::MAX >> (8 * length)) }
-        }
-        None => {
-            let mut eight = [0; 8];
-            let rest = &bytes[start..end];
-            eight[..rest.len()].copy_from_slice(rest);
-            u64::from_be_bytes(eight)
-        }
-    }
-}
-
-/// How many bytes at the beginning two byte strings share.
-pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    let mut at = 0;
-    for (a, b) in a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0) {
-        let differ = u64::from_be_bytes(*a) ^ u64::from_be_bytes(*b);
-        if differ != 0 {
-            return at + differ.leading_zeros() as usize / 8;
-        }
-        at += 8;
-    }
-    at + a[at..].iter().zip(&b[at..]).take_while(|(a, b)| a == b).count()
+fn slot(len: usize, at: usize) -> usize {
+    HEAD * len + NARROW * at
 }

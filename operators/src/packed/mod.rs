@@ -1,11 +1,11 @@
 //! An ordered map from byte strings: a B+tree with packed nodes.
 //!
-//! A leaf holds the bytes of its keys one after the other in one buffer, two bytes each to say
-//! where they end, and the values beside them in another; nothing else is kept per entry. Inner
-//! nodes hold separators, as short as they can be, in the same way. So an entry takes little more
-//! than its bytes, and a search touches few cache lines, since keys are compared where they lie.
-//! The buffers of a node follow what is in it, so a map of a few entries takes two small
-//! allocations, and an empty one none.
+//! A leaf holds the bytes of its keys one after the other in one buffer, with six bytes each to find
+//! them (where it ends, and four bytes that tell most keys of a leaf apart), and the values beside
+//! them in another. Inner nodes hold separators, as short as they can be, in the same way. So an
+//! entry takes little more than its bytes, and a search touches few cache lines. The buffers of a
+//! node follow what is in it, so a map of a few entries takes two small allocations, and an empty
+//! one none.
 //!
 //! A node splits at half of its bytes; at an end of it, if that is where the entry came that was
 //! too much, so that ascending or descending loads make full nodes. A node with less than a
@@ -18,6 +18,7 @@ mod build;
 mod keys;
 mod node;
 mod range;
+mod search;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,7 @@
 //! Nodes: leaves and inner nodes, how they split and how neighbours are joined.
 
-use super::keys::{Keys, Part, common_prefix};
+use super::keys::{Keys, Part};
+use super::search::common_prefix;
 
 /// How many bytes of keys go with each entry that a node may have, before it splits by bytes.
 const KEY_BYTES_USUAL: usize = 32;
@@ -285,7 +286,7 @@ fn all(keys: &Keys) -> Part<'_> {
 }
 
 fn give_back_room<T>(items: &mut Vec<T>) {
-    if items.capacity() > 2 * items.len() + 4 {
+    if items.capacity() > items.len() * 3 / 2 + 4 {
         items.shrink_to(items.len() + items.len() / 4);
     }
 }
