@@ -185,11 +185,12 @@ impl Tables {
 
     /// Forgets which tables have changed.
     pub(super) fn commit(&mut self) {
-        for number in std::mem::take(&mut self.changed) {
-            if let Some(table) = self.get_mut(number) {
+        for at in 0..self.changed.len() {
+            if let Some(table) = self.get_mut(self.changed[at]) {
                 table.changed = false;
             }
         }
+        self.changed.clear();
     }
 }
 

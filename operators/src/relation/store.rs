@@ -6,14 +6,14 @@
 //! Cost: O(log n) per changed row and order. State: every row once per order; by its key as well
 //! where the relation does not show that there is one each.
 
-use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 
-use super::bag::{Bag, tree_entry};
+use super::bag::Bag;
 use super::zset::{Keyed, keyed, runs};
 use crate::delta::Delta;
 use crate::key::{Direction, Key, KeyBuffer, KeySpec};
 use crate::level::{FixedMap, fixed_hasher};
+use crate::packed::PackedTree;
 use crate::row::Row;
 use crate::source::{Cursor, ScanShape, Visitor};
 
@@ -41,7 +41,7 @@ struct Order {
     /// The columns held equal, then those of the order.
     spec: KeySpec,
     users: usize,
-    rows: BTreeMap<Key, Row>,
+    rows: PackedTree<Row>,
 }
 
 impl Store {
@@ -59,7 +59,7 @@ impl Store {
         let empty = |order: &Order| Order {
             spec: order.spec.clone(),
             users: order.users,
-            rows: BTreeMap::new(),
+            rows: PackedTree::new(),
         };
         let orders = self.orders.iter().map(|order| order.as_ref().map(empty)).collect();
         let is_unique = matches!(self.rows, Kept::Orders(_));
@@ -97,9 +97,11 @@ impl Store {
             self.orders[slot].iter_mut().for_each(|order| order.users += 1);
             return slot;
         }
-        let mut order = Order { spec, users: 1, rows: BTreeMap::new() };
+        let mut order = Order { spec, users: 1, rows: PackedTree::new() };
         match self.orders.iter().flatten().next() {
-            Some(other) if matches!(self.rows, Kept::Orders(_)) => order.load(other.rows.values()),
+            Some(other) if matches!(self.rows, Kept::Orders(_)) => {
+                order.load(other.rows.iter().map(|(_, row)| row))
+            }
             _ => order.load(self.rows.iter()),
         }
         if let Kept::Orders(rows) = &mut self.rows {
@@ -166,9 +168,9 @@ impl Store {
             false => Bound::Excluded(&position[..]),
         };
         let inclusive = from.is_none_or(|from| from.inclusive);
-        let within = |(key, _): &(&Key, &Row)| key.starts_with(equal);
+        let within = |(key, _): &(&[u8], &Row)| key.starts_with(equal);
         if !reverse {
-            let rows = order.rows.range::<[u8], _>((at(inclusive), Bound::Unbounded));
+            let rows = order.rows.range((at(inclusive), Bound::Unbounded));
             for (_, row) in rows.take_while(within) {
                 if let ControlFlow::Break(()) = visit(row) {
                     return;
@@ -182,7 +184,7 @@ impl Store {
             (false, Some(end)) => Bound::Excluded(&end[..]),
             (false, None) => Bound::Unbounded,
         };
-        let rows = order.rows.range::<[u8], _>((Bound::Unbounded, upper));
+        let rows = order.rows.range((Bound::Unbounded, upper));
         for (_, row) in rows.rev().take_while(within) {
             if let ControlFlow::Break(()) = visit(row) {
                 return;
@@ -207,7 +209,8 @@ impl Store {
             Kept::Orders(rows) => {
                 rows.iter().for_each(&mut *visit);
                 let order = self.orders.iter().flatten().next();
-                order.iter().flat_map(|order| order.rows.values()).for_each(visit);
+                let rows = order.iter().flat_map(|order| order.rows.iter());
+                rows.for_each(|(_, row)| visit(row));
             }
         }
     }
@@ -222,10 +225,7 @@ impl Store {
                 table + within.sum::<usize>()
             }
         };
-        let orders = self.orders.iter().flatten().map(|order| {
-            let entries = order.rows.len() * tree_entry(size_of::<(Key, Row)>());
-            entries + order.rows.keys().map(Key::heap_bytes).sum::<usize>()
-        });
+        let orders = self.orders.iter().flatten().map(|order| order.rows.bytes());
         kept + orders.sum::<usize>()
     }
 }
@@ -267,20 +267,33 @@ pub(crate) fn change_of(run: &[Keyed<'_>]) -> (Option<Row>, Option<Row>) {
 
 impl Order {
     fn load<'r>(&mut self, rows: impl Iterator<Item = &'r Row>) {
-        // A tree is built from a list at once.
-        self.rows = rows.map(|row| (self.spec.key(row), row.clone())).collect();
+        let mut entries: Vec<(Key, Row)> =
+            rows.map(|row| (self.spec.key(row), row.clone())).collect();
+        entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        self.rows = PackedTree::from_sorted(entries);
     }
 
     fn replace(&mut self, before: Option<&Row>, after: Option<&Row>) {
-        let from = before.map(|row| self.spec.key(row));
-        let to = after.map(|row| self.spec.key(row));
-        if let Some(from) = from
-            && to.as_ref() != Some(&from)
-        {
-            self.rows.remove(&from);
-        }
-        if let (Some(to), Some(row)) = (to, after) {
-            self.rows.insert(to, row.clone());
+        let (mut from, mut to) = (KeyBuffer::new(), KeyBuffer::new());
+        match (before, after) {
+            (Some(before), Some(after)) => {
+                self.spec.write(before, &mut from);
+                self.spec.write(after, &mut to);
+                if from == to {
+                    self.rows.insert(&to, after.clone());
+                } else {
+                    self.rows.rekey(&from, &to, after.clone());
+                }
+            }
+            (Some(before), None) => {
+                self.spec.write(before, &mut from);
+                self.rows.remove(&from);
+            }
+            (None, Some(after)) => {
+                self.spec.write(after, &mut to);
+                self.rows.insert(&to, after.clone());
+            }
+            (None, None) => {}
         }
     }
 }
