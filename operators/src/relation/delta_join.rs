@@ -9,6 +9,8 @@
 //! table is read from the source's indexes, any other is arranged by the columns that a path looks
 //! it up by. No joined row is kept.
 
+use smallvec::SmallVec;
+
 use super::finish::{Finish, Joined};
 use super::flow::Flow;
 use super::fuse::LeafColumn;
@@ -42,8 +44,19 @@ pub(crate) struct Probe {
     pub(crate) checks: Vec<(LeafColumn, LeafColumn)>,
 }
 
-/// The rows of an input by the columns of a probe.
-pub(super) type Whole = FixedMap<Key, Changes>;
+/// All rows of an input by the columns by which they are looked up.
+pub(super) struct Whole<'w> {
+    pub(super) rows: FixedMap<Key, SmallVec<[(Row, i64); 1]>>,
+    /// Where the rows have the input's columns, if they are not rows of the input as they are.
+    pub(super) picked: Option<&'w [usize]>,
+}
+
+impl Whole<'_> {
+    /// The rows with a key.
+    pub(super) fn get(&self, key: &[u8]) -> &[(Row, i64)] {
+        self.rows.get(key).map_or(&[], |rows| rows)
+    }
+}
 
 /// One way of rows along a path.
 pub(super) struct Walk<'w> {
@@ -55,7 +68,7 @@ pub(super) struct Walk<'w> {
     /// What changed in each input; empty where the inputs are as they are.
     pub(super) changed: &'w [&'w Changes],
     /// For each probe the rows, where they are not looked up one by one.
-    pub(super) whole: &'w [Option<Whole>],
+    pub(super) whole: &'w [Option<Whole<'w>>],
     found: Vec<Found>,
 }
 
@@ -86,7 +99,7 @@ impl DeltaJoin {
             }
             let mut walk = Walk::new(flow, source, self, leaf, changed, &[]);
             for (row, count) in *changes {
-                walk.start(row, *count, out)?;
+                walk.start((row, None), *count, out)?;
             }
         }
         Ok(())
@@ -100,21 +113,21 @@ impl<'w> Walk<'w> {
         join: &'w DeltaJoin,
         leaf: usize,
         changed: &'w [&'w Changes],
-        whole: &'w [Option<Whole>],
+        whole: &'w [Option<Whole<'w>>],
     ) -> Walk<'w> {
         let mut found = Vec::new();
         found.resize_with(join.paths[leaf].len(), Found::default);
         Walk { flow, source, join, leaf, changed, whole, found }
     }
 
-    /// Takes a row of the first input along the path.
+    /// Takes a row of the first input along the path, with where it has the input's columns.
     pub(super) fn start(
         &mut self,
-        row: &Row,
+        (row, picked): (&Row, Option<&[usize]>),
         count: i64,
         out: &mut Changes,
     ) -> Result<(), SourceError> {
-        self.step(0, &Joined { leaf: self.leaf, row, picked: None, rest: None }, count, out)
+        self.step(0, &Joined { leaf: self.leaf, row, picked, rest: None }, count, out)
     }
 
     fn step(
@@ -134,8 +147,8 @@ impl<'w> Walk<'w> {
             return Ok(());
         }
         if let Some(Some(whole)) = self.whole.get(depth) {
-            for (row, times) in whole.get(&key[..]).map_or(&[][..], Vec::as_slice) {
-                self.next(probe, depth, joined, (row, None), count * times, out)?;
+            for (row, times) in whole.get(&key) {
+                self.next(probe, depth, joined, (row, whole.picked), count * times, out)?;
             }
             return Ok(());
         }

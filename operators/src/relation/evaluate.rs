@@ -6,7 +6,7 @@
 
 use std::ops::ControlFlow;
 
-use super::delta_join::{DeltaJoin, Walk};
+use super::delta_join::{DeltaJoin, Walk, Whole};
 use super::flow::{Flow, NodeId};
 use super::join::{Join, Side};
 use super::node::Operator;
@@ -122,7 +122,7 @@ impl Flow {
         for run in runs(&by_key) {
             let key = &run[0].key;
             let found: (&[(Row, i64)], Option<&[usize]>) = match &whole {
-                Some(whole) => (whole.get(key).map_or(&[], Vec::as_slice), None),
+                Some(whole) => (whole.get(key), whole.picked),
                 None => {
                     matches.clear();
                     self.look_up(source, &join.right, key, i64::MAX, &mut matches)?;
@@ -146,14 +146,12 @@ impl Flow {
         inputs: &[NodeId],
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>, SourceError> {
-        let mut rows = Changes::new();
-        let _ = self.evaluate(source, inputs[0], &mut |row, count| {
-            rows.push((row.clone(), count));
-            Ok(ControlFlow::Continue(()))
-        })?;
+        let Some((rows, picked)) = self.all_rows(source, inputs[0], usize::MAX)? else {
+            return Ok(ControlFlow::Continue(()));
+        };
         let path = &join.paths[0];
-        let first: Vec<usize> =
-            path.first().iter().flat_map(|probe| &probe.key).map(|(_, column)| *column).collect();
+        let key = path.first().map_or(&[][..], |probe| &probe.key);
+        let first: Vec<usize> = key.iter().map(|(_, column)| at(*column, picked)).collect();
         // In the order of what is looked up first, so that nothing is looked up twice there.
         let by_key = keyed(&rows, 1, |row, key| write_columns_non_null(row, &first, key));
         let mut keys = runs(&by_key).count();
@@ -170,7 +168,7 @@ impl Flow {
         let mut walk = Walk::new(self, source, join, 0, &[], &whole);
         let mut out = Changes::new();
         for change in &by_key {
-            walk.start(change.row, change.count, &mut out)?;
+            walk.start((change.row, picked), change.count, &mut out)?;
             if visit_all(out.iter().map(|(row, count)| (row, *count)), visit)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
@@ -186,22 +184,50 @@ impl Flow {
         id: NodeId,
         columns: &[usize],
         most: usize,
-    ) -> Result<Option<FixedMap<Key, Changes>>, SourceError> {
-        let mut rows: FixedMap<Key, Changes> = FixedMap::with_hasher(fixed_hasher());
-        let mut left = most;
+    ) -> Result<Option<Whole<'_>>, SourceError> {
+        let Some((all, picked)) = self.all_rows(source, id, most)? else { return Ok(None) };
+        let columns: Vec<usize> = columns.iter().map(|column| at(*column, picked)).collect();
+        let mut whole = Whole { rows: FixedMap::with_hasher(fixed_hasher()), picked };
+        for (row, count) in all {
+            let mut key = KeyBuffer::new();
+            if write_columns_non_null(&row, &columns, &mut key) {
+                whole.rows.entry(Key::from_slice(&key)).or_default().push((row, count));
+            }
+        }
+        Ok(Some(whole))
+    }
+
+    /// All rows of a node, with where they have its columns if they are rows of the source; `None`
+    /// where they are more than `most`. Rows of the source are shared, so that nothing is made.
+    fn all_rows(
+        &self,
+        source: &dyn Source,
+        id: NodeId,
+        most: usize,
+    ) -> Result<Option<AllRows<'_>>, SourceError> {
+        let mut rows = Changes::new();
+        if let Operator::Scan(reader) = &self.node(id).operator {
+            let bound = i64::try_from(most).unwrap_or(i64::MAX);
+            reader.find(source, &[], bound, &mut rows)?;
+            return Ok((rows.len() <= most).then_some((rows, reader.picked())));
+        }
         let end = self.evaluate(source, id, &mut |row, count| {
-            if left == 0 {
+            if rows.len() == most {
                 return Ok(ControlFlow::Break(()));
             }
-            left -= 1;
-            let mut key = KeyBuffer::new();
-            if write_columns_non_null(row, columns, &mut key) {
-                rows.entry(Key::from_slice(&key)).or_default().push((row.clone(), count));
-            }
+            rows.push((row.clone(), count));
             Ok(ControlFlow::Continue(()))
         })?;
-        Ok(end.is_continue().then_some(rows))
+        Ok(end.is_continue().then_some((rows, None)))
     }
+}
+
+/// Rows with counts, and where they have a node's columns if they are not rows of it as they are.
+type AllRows<'f> = (Changes, Option<&'f [usize]>);
+
+/// Where a row has a column.
+fn at(column: usize, picked: Option<&[usize]>) -> usize {
+    picked.map_or(column, |picked| picked[column])
 }
 
 fn visit_all<'r>(

@@ -26,6 +26,9 @@ pub(crate) struct Fused {
     pub(crate) finish: Finish,
 }
 
+/// Takes in a side of a join, of so many columns, and gives its columns.
+type TakeIn<'t> = dyn FnMut(&mut Builder, &Arc<Relation>, usize) -> Option<Vec<Expr>> + 't;
+
 #[derive(Default)]
 struct Builder {
     leaves: Vec<Arc<Relation>>,
@@ -99,11 +102,7 @@ impl Builder {
     }
 
     /// The columns of a join's sides, each taken in by `side`.
-    fn pair(
-        &mut self,
-        join: &Relation,
-        side: &mut dyn FnMut(&mut Builder, &Arc<Relation>, usize) -> Option<Vec<Expr>>,
-    ) -> Option<Vec<Expr>> {
+    fn pair(&mut self, join: &Relation, side: &mut TakeIn<'_>) -> Option<Vec<Expr>> {
         let Relation::Join { left, left_width, right, right_width, on, .. } = join else {
             return None;
         };
