@@ -13,8 +13,8 @@ use penstock_operators::view::{ListPatch, Node, Op};
 pub struct MemoryUsage {
     /// Of each table and index of the source.
     pub source: Vec<(String, usize)>,
-    /// Of all live queries, without the rows: those of tables are shared with the source, those
-    /// of joins and aggregates are not counted.
+    /// Of all live queries, with the rows that joins, aggregates and computed columns have made.
+    /// Rows of tables are shared with the source and not counted.
     pub queries: usize,
     /// Of the patches that are kept for subscribers who have not taken them, with their rows, and
     /// of the trees that were asked for and are kept for the next who asks, without theirs.

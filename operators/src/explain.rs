@@ -1,9 +1,13 @@
 //! What a live query is made of and what each part has done: the data behind `explain`.
 
+use std::collections::HashSet;
+
 use crate::graph::{Graph, RootId};
-use crate::level::{Level, LevelId, LevelInput, PartitionId, Slot};
+use crate::level::{Level, LevelId, LevelInput, PartitionId, Slot, fixed_hasher};
 use crate::plan::LevelPlan;
+use crate::relation::flow::Flow;
 use crate::relation::report::DerivedReport;
+use crate::row::Row;
 use crate::stats::LevelStats;
 
 /// One level of a live query, with its children.
@@ -77,12 +81,33 @@ impl Graph {
         }
     }
 
-    /// Bytes of state of all levels, relations and row sets, without the rows' own.
+    /// Bytes of state of all levels, relations and row sets. Rows of base tables are not counted;
+    /// every row that a relation has made is, once. O(rows made).
     pub fn state_bytes(&self) -> usize {
         let levels: usize =
             self.levels.iter().flatten().map(|level| level.partitions.bytes()).sum();
         let row_sets: usize = self.row_sets.values().map(|set| set.bytes()).sum();
-        levels + row_sets + self.flow.as_ref().map_or(0, |flow| flow.bytes())
+        levels + row_sets + self.flow.as_ref().map_or(0, |flow| flow.bytes() + self.row_bytes(flow))
+    }
+
+    /// Bytes of the rows that relations have made.
+    fn row_bytes(&self, flow: &Flow) -> usize {
+        let mut counted = HashSet::with_hasher(fixed_hasher());
+        let mut bytes = 0;
+        let mut count = |row: &Row| {
+            if counted.insert(row.bytes().as_ptr().addr()) {
+                bytes += row.heap_bytes();
+            }
+        };
+        flow.for_each_own_row(&mut count);
+        for level in self.levels.iter().flatten() {
+            let number = level.table.derived_number();
+            if number.is_some_and(|number| flow.is_made_when_read(number)) {
+                let windows = level.partitions.iter().map(|(_, held)| &held.window);
+                windows.flat_map(|window| window.rows().iter()).for_each(|(_, row)| count(row));
+            }
+        }
+        bytes
     }
 
     /// The relationships of a result that hold two rows where one was declared.

@@ -172,22 +172,6 @@ impl Row {
         Row::assemble(columns.len(), |column| Piece::Stored(self, columns[column]))
     }
 
-    /// The first values of a row, then the first of another, or nulls where there is none.
-    /// Columns that a row lacks are null.
-    pub(crate) fn pair((left, left_width): (&Row, usize), right: (Option<&Row>, usize)) -> Row {
-        let (right, right_width) = right;
-        let stored = |row: &'_ Row, column: usize| column < row.len();
-        Row::assemble(left_width + right_width, |column| {
-            match (column.checked_sub(left_width), right) {
-                (None, _) if stored(left, column) => Piece::Stored(left, column),
-                (Some(column), Some(right)) if stored(right, column) => {
-                    Piece::Stored(right, column)
-                }
-                _ => Piece::Value(ValueRef::Null),
-            }
-        })
-    }
-
     /// Whether a column is stored as a column of another row is.
     #[inline]
     pub(crate) fn same_stored(&self, column: usize, other: &Row, other_column: usize) -> bool {

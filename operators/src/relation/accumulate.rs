@@ -210,7 +210,7 @@ fn concatenated(values: &Values, call: &AggregateCall, separator: &str) -> Value
 /// A sum of integers and doubles.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sum {
-    whole: i128,
+    whole: Whole,
     /// How many numbers there are.
     count: i64,
     /// How many of them are doubles.
@@ -219,12 +219,30 @@ pub(crate) struct Sum {
     exact: Option<Box<ExactSum>>,
 }
 
+/// An integer of 128 bits that is aligned like one of 64.
+#[derive(Clone, Copy, Debug, Default)]
+struct Whole {
+    high: i64,
+    low: u64,
+}
+
+impl Whole {
+    fn get(self) -> i128 {
+        i128::from(self.high) << 64 | i128::from(self.low)
+    }
+
+    fn add(&mut self, value: i128) {
+        let sum = self.get() + value;
+        *self = Whole { high: (sum >> 64) as i64, low: sum as u64 };
+    }
+}
+
 impl Sum {
     fn add(&mut self, value: RawValue<'_>, times: i64) {
         let Some(number) = number(value) else { return };
         self.count += times;
         match number {
-            Number::Int(value) => self.whole += i128::from(value) * i128::from(times),
+            Number::Int(value) => self.whole.add(i128::from(value) * i128::from(times)),
             Number::Real(value) => {
                 self.reals += times;
                 let exact = self.exact.get_or_insert_default();
@@ -237,7 +255,7 @@ impl Sum {
     }
 
     fn as_double(&self) -> f64 {
-        self.exact.as_ref().map_or(self.whole as f64, |exact| exact.total(self.whole))
+        self.exact.as_ref().map_or(self.whole.get() as f64, |exact| exact.total(self.whole.get()))
     }
 
     fn value(&self, function: &AggregateFunction) -> Value {
@@ -247,7 +265,7 @@ impl Sum {
             _ if self.count <= 0 => Value::Null,
             AggregateFunction::Average => double(self.as_double() / self.count as f64),
             _ if self.reals > 0 => double(self.as_double()),
-            _ => i64::try_from(self.whole).map_or(Value::Null, Value::Int),
+            _ => i64::try_from(self.whole.get()).map_or(Value::Null, Value::Int),
         }
     }
 

@@ -11,6 +11,7 @@
 use smallvec::SmallVec;
 
 use super::accumulate::Accumulator;
+use super::bag::Bag;
 use super::plan::AggregateCall;
 use super::zset::{Changes, keyed, runs};
 use crate::key::{Key, KeyBuffer, write_columns};
@@ -28,18 +29,22 @@ pub(crate) struct Aggregate {
 
 #[derive(Debug)]
 struct Group {
-    /// The forms in which the group columns occur, with how many rows have each.
-    heads: SmallVec<[(Row, i64); 1]>,
-    accumulators: Box<[Accumulator]>,
-    output: Option<Row>,
+    /// The row out. While the group is loaded, its columns alone.
+    row: Row,
+    /// How many rows have the group's columns in the form in which the row out has them.
+    rows: i64,
+    /// The other forms in which they occur, all greater by their bytes, with how many rows have
+    /// each.
+    forms: Option<Box<Bag>>,
+    accumulators: SmallVec<[Accumulator; 1]>,
 }
 
 impl Aggregate {
     pub(crate) fn new(group: Vec<usize>, calls: Vec<AggregateCall>) -> Aggregate {
         let mut groups = FixedMap::with_hasher(fixed_hasher());
         if group.is_empty() {
-            let mut all = Group::new(&calls);
-            all.refresh(&group, &calls);
+            let mut all = Group::new(Row::new(&[]), &calls);
+            all.row = all.output(0, &calls);
             groups.insert(Key::default(), all);
         }
         Aggregate { group, calls, groups }
@@ -52,8 +57,8 @@ impl Aggregate {
         let group = match self.groups.get_mut(&key[..]) {
             Some(group) => group,
             None => {
-                let key = Key::from_slice(&key);
-                self.groups.entry(key).or_insert_with(|| Group::new(&self.calls))
+                let group = Group::new(row.project(&self.group), &self.calls);
+                self.groups.entry(Key::from_slice(&key)).or_insert(group)
             }
         };
         group.add(&self.group, &self.calls, row, count);
@@ -62,7 +67,7 @@ impl Aggregate {
     /// Ends loading.
     pub(crate) fn loaded(&mut self) {
         for group in self.groups.values_mut() {
-            group.refresh(&self.group, &self.calls);
+            group.row = group.output(self.group.len(), &self.calls);
         }
     }
 
@@ -75,31 +80,39 @@ impl Aggregate {
         });
         for run in runs(&keyed) {
             let key = &run[0].key;
-            let group = match self.groups.get_mut(key) {
-                Some(group) => group,
-                None => self.groups.entry(key.clone()).or_insert_with(|| Group::new(&self.calls)),
+            let (group, is_new) = match self.groups.get_mut(key) {
+                Some(group) => (group, false),
+                None => {
+                    let group = Group::new(run[0].row.project(columns), &self.calls);
+                    (self.groups.entry(key.clone()).or_insert(group), true)
+                }
             };
+            let before = group.row.clone();
             for change in run {
                 group.add(columns, &self.calls, change.row, change.count);
             }
-            let before = group.output.take();
-            let gone = group.heads.is_empty() && !columns.is_empty();
-            if gone {
+            if group.is_empty() && !columns.is_empty() {
                 self.groups.remove(key);
-                out.extend(before.map(|row| (row, -1)));
+                out.extend((!is_new).then_some((before, -1)));
                 continue;
             }
-            group.refresh(columns, &self.calls);
-            if before != group.output {
-                out.extend(before.map(|row| (row, -1)));
-                out.extend(group.output.iter().map(|row| (row.clone(), 1)));
+            let after = group.output(columns.len(), &self.calls);
+            if is_new || before != after {
+                group.row = after.clone();
+                out.extend((!is_new).then_some((before, -1)));
+                out.push((after, 1));
             }
         }
     }
 
+    /// The row out of the group with a key.
+    pub(crate) fn get(&self, key: &[u8]) -> Option<&Row> {
+        self.groups.get(key).map(|group| &group.row)
+    }
+
     /// The rows out.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.groups.values().filter_map(|group| group.output.as_ref())
+        self.groups.values().map(|group| &group.row)
     }
 
     /// How many groups are kept.
@@ -116,56 +129,71 @@ impl Aggregate {
 }
 
 impl Group {
-    fn new(calls: &[AggregateCall]) -> Group {
+    /// A group without rows, whose columns will first occur in the form of `head`.
+    fn new(head: Row, calls: &[AggregateCall]) -> Group {
         let accumulators = calls.iter().map(Accumulator::new).collect();
-        Group { heads: SmallVec::new(), accumulators, output: None }
+        Group { row: head, rows: 0, forms: None, accumulators }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.rows == 0 && self.forms.is_none()
     }
 
     fn add(&mut self, columns: &[usize], calls: &[AggregateCall], row: &Row, count: i64) {
-        let same = |(head, _): &(Row, i64)| {
-            let mut pairs = columns.iter().enumerate();
-            pairs.all(|(at, column)| head.same_stored(at, row, *column))
-        };
-        match self.heads.iter().position(same) {
-            Some(at) => {
-                self.heads[at].1 += count;
-                if self.heads[at].1 == 0 {
-                    self.heads.remove(at);
-                }
-            }
-            None => self.heads.push((row.project(columns), count)),
+        let mut pairs = columns.iter().enumerate();
+        if pairs.all(|(at, column)| self.row.same_stored(at, row, *column)) {
+            self.rows += count;
+        } else {
+            self.forms.get_or_insert_default().add(&row.project(columns), count);
+        }
+        if self.forms.is_some() {
+            self.choose_form(columns.len());
         }
         for (accumulator, call) in self.accumulators.iter_mut().zip(calls) {
             accumulator.add(call, row, count);
         }
     }
 
-    /// Computes the row out anew.
-    fn refresh(&mut self, columns: &[usize], calls: &[AggregateCall]) {
+    /// Lets the row out have the group's columns in the form that is first by its bytes.
+    fn choose_form(&mut self, width: usize) {
+        let Some(mut forms) = self.forms.take() else { return };
+        let columns: SmallVec<[usize; 8]> = (0..width).collect();
+        forms.add(&self.row.project(&columns), self.rows);
+        let first = forms.iter().next().map(|(row, count)| (row.clone(), count));
+        if let Some((first, count)) = first {
+            forms.add(&first, -count);
+            (self.row, self.rows) = (first, count);
+        } else {
+            self.rows = 0;
+        }
+        self.forms = (!forms.is_empty()).then_some(forms);
+    }
+
+    /// The row out, computed anew.
+    fn output(&self, width: usize, calls: &[AggregateCall]) -> Row {
         let values: SmallVec<[Value; 4]> = self
             .accumulators
             .iter()
             .zip(calls)
             .map(|(accumulator, call)| accumulator.value(call))
             .collect();
-        let forms = self.heads.iter().map(|(head, _)| head);
-        let head = forms.min_by(|a, b| a.bytes().cmp(b.bytes()));
-        let width = columns.len();
-        let row = Row::assemble(width + values.len(), |column| match (head, column < width) {
-            (Some(head), true) => Piece::Stored(head, column),
-            _ => Piece::Value(values[column - width].as_ref()),
-        });
-        self.output = Some(row);
+        Row::assemble(width + values.len(), |column| match column < width {
+            true => Piece::Stored(&self.row, column),
+            false => Piece::Value(values[column - width].as_ref()),
+        })
     }
 
+    /// Bytes beyond the group itself, without its row.
     fn bytes(&self) -> usize {
-        let heads = if self.heads.spilled() { self.heads.capacity() } else { 0 };
-        let accumulators: usize = self
-            .accumulators
-            .iter()
-            .map(|accumulator| size_of::<Accumulator>() + accumulator.bytes())
-            .sum();
-        let rows = self.heads.iter().map(|(head, _)| head.heap_bytes()).sum::<usize>();
-        heads * size_of::<(Row, i64)>() + accumulators + rows
+        let forms = self.forms.as_ref().map_or(0, |forms| {
+            let rows = forms.iter().map(|(row, _)| row.heap_bytes()).sum::<usize>();
+            size_of::<Bag>() + forms.bytes() + rows
+        });
+        let spilled = match self.accumulators.spilled() {
+            true => self.accumulators.capacity() * size_of::<Accumulator>(),
+            false => 0,
+        };
+        let accumulators = self.accumulators.iter().map(Accumulator::bytes).sum::<usize>();
+        forms + spilled + accumulators
     }
 }

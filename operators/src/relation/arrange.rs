@@ -57,6 +57,11 @@ impl Arrangement {
         }
     }
 
+    /// Visits every row kept.
+    pub(crate) fn for_each_row(&self, visit: &mut dyn FnMut(&Row)) {
+        self.rows.values().flat_map(Bag::iter).for_each(|(row, _)| visit(row));
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.rows.values().map(Bag::len).sum()
     }

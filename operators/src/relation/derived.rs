@@ -10,7 +10,7 @@ use super::chain::{Chain, Reader};
 use super::flow::NodeId;
 use super::node::Node;
 use super::plan::Derived;
-use super::store::{Store, delta};
+use super::store::{Store, change_of, delta};
 use super::zset::{keyed, runs};
 use crate::delta::Batch;
 use crate::key::KeySpec;
@@ -42,6 +42,8 @@ pub(crate) struct DerivedTable {
     /// Plans that are being subscribed to, and prepared reads.
     pub(super) users: usize,
     pub(super) chain: Option<Chain>,
+    /// Whether the relation shows that no two rows have the same key.
+    pub(super) is_unique: bool,
     pub(super) store: Option<Store>,
     changed: bool,
 }
@@ -85,13 +87,20 @@ impl Tables {
     }
 
     /// Adds a table with one user.
-    pub(super) fn add(&mut self, plan: Arc<Derived>, node: NodeId) -> u32 {
+    pub(super) fn add(
+        &mut self,
+        plan: Arc<Derived>,
+        chain: Option<Chain>,
+        is_unique: bool,
+        node: NodeId,
+    ) -> u32 {
         let table = DerivedTable {
             key: KeySpec::asc(&plan.key),
-            chain: Chain::of(&plan.relation),
+            chain,
             plan: Arc::clone(&plan),
             node,
             users: 1,
+            is_unique,
             store: None,
             changed: false,
         };
@@ -155,9 +164,8 @@ impl Tables {
                     true
                 });
                 for run in runs(&keyed) {
-                    let of = |sign: i64| run.iter().find(|change| change.count.signum() == sign);
-                    let row = |sign: i64| of(sign).map(|change| change.row.clone());
-                    delta(row(-1), row(1)).into_iter().for_each(&mut *tell);
+                    let (before, after) = change_of(run);
+                    delta(before, after).into_iter().for_each(&mut *tell);
                 }
             }
         }
@@ -177,15 +185,21 @@ impl Tables {
 
     /// Forgets which tables have changed.
     pub(super) fn commit(&mut self) {
-        for number in std::mem::take(&mut self.changed) {
-            if let Some(table) = self.get_mut(number) {
+        for at in 0..self.changed.len() {
+            if let Some(table) = self.get_mut(self.changed[at]) {
                 table.changed = false;
             }
         }
+        self.changed.clear();
     }
 }
 
 impl DerivedTable {
+    /// An empty store.
+    pub(super) fn new_store(&self) -> Store {
+        Store::new(self.key.clone(), self.is_unique)
+    }
+
     /// The columns by which rows are told apart.
     pub(crate) fn key(&self) -> &KeySpec {
         &self.key

@@ -56,6 +56,11 @@ impl Distinct {
         self.rows.values().filter_map(Bag::first)
     }
 
+    /// Visits every row kept.
+    pub(crate) fn for_each_row(&self, visit: &mut dyn FnMut(&Row)) {
+        self.rows.values().flat_map(Bag::iter).for_each(|(row, _)| visit(row));
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }

@@ -6,6 +6,7 @@
 
 use std::ops::ControlFlow;
 
+use super::delta_join::{DeltaJoin, Walk, Whole};
 use super::flow::{Flow, NodeId};
 use super::join::{Join, Side};
 use super::node::Operator;
@@ -71,8 +72,9 @@ impl Flow {
                 }
                 Ok(ControlFlow::Continue(()))
             }
-            Operator::Join(join) => {
-                self.evaluate_join(source, join, node.inputs[0], node.inputs[1], visit)
+            Operator::LeftJoin(join) => self.evaluate_join(source, join, &node.inputs, visit),
+            Operator::DeltaJoin(join) => {
+                self.evaluate_delta_join(source, join, &node.inputs, visit)
             }
             Operator::Aggregate(aggregate) => {
                 visit_all(aggregate.rows().map(|row| (row, 1)), visit)
@@ -86,13 +88,13 @@ impl Flow {
         &self,
         source: &dyn Source,
         join: &Join,
-        left: NodeId,
-        right: NodeId,
+        inputs: &[NodeId],
         visit: &mut Visit<'_>,
     ) -> Result<ControlFlow<()>, SourceError> {
+        let (left, right) = (inputs[0], inputs[1]);
         let mut out = Changes::new();
         let mut matches = Changes::new();
-        if let Side::Kept { .. } = &join.right {
+        if !matches!(join.right, Side::Read(_)) {
             let mut key = KeyBuffer::new();
             return self.evaluate(source, left, &mut |row, count| {
                 out.clear();
@@ -101,7 +103,7 @@ impl Flow {
                 if write_columns_non_null(row, &join.left_key, &mut key) {
                     self.look_up(source, &join.right, &key, i64::MAX, &mut matches)?;
                 }
-                join.pair(row, count, &matches, &mut out);
+                join.pair(row, count, (&matches, None), &mut out);
                 visit_all(out.iter().map(|(row, count)| (row, *count)), visit)
             });
         }
@@ -119,12 +121,12 @@ impl Flow {
         join.put_unmatchable(&rows, &mut out);
         for run in runs(&by_key) {
             let key = &run[0].key;
-            let found: &[(Row, i64)] = match &whole {
-                Some(whole) => whole.get(key).map_or(&[], Vec::as_slice),
+            let found: (&[(Row, i64)], Option<&[usize]>) = match &whole {
+                Some(whole) => (whole.get(key), whole.picked),
                 None => {
                     matches.clear();
                     self.look_up(source, &join.right, key, i64::MAX, &mut matches)?;
-                    &matches
+                    (&matches, join.right.picked())
                 }
             };
             run.iter().for_each(|change| join.pair(change.row, change.count, found, &mut out));
@@ -136,6 +138,45 @@ impl Flow {
         visit_all(out.iter().map(|(row, count)| (row, *count)), visit)
     }
 
+    /// Takes the rows of the first input along its path.
+    fn evaluate_delta_join(
+        &self,
+        source: &dyn Source,
+        join: &DeltaJoin,
+        inputs: &[NodeId],
+        visit: &mut Visit<'_>,
+    ) -> Result<ControlFlow<()>, SourceError> {
+        let Some((rows, picked)) = self.all_rows(source, inputs[0], usize::MAX)? else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        let path = &join.paths[0];
+        let key = path.first().map_or(&[][..], |probe| &probe.key);
+        let first: Vec<usize> = key.iter().map(|(_, column)| at(*column, picked)).collect();
+        // In the order of what is looked up first, so that nothing is looked up twice there.
+        let by_key = keyed(&rows, 1, |row, key| write_columns_non_null(row, &first, key));
+        let mut keys = runs(&by_key).count();
+        let mut whole = Vec::with_capacity(path.len());
+        for probe in path {
+            let reads = matches!(probe.side, Side::Read(_)) && keys > LOOK_UPS;
+            let most = keys * ROWS_PER_LOOK_UP;
+            whole.push(match reads {
+                true => self.read_whole(source, inputs[probe.leaf], &probe.columns, most)?,
+                false => None,
+            });
+            keys = rows.len();
+        }
+        let mut walk = Walk::new(self, source, join, 0, &[], &whole);
+        let mut out = Changes::new();
+        for change in &by_key {
+            walk.start((change.row, picked), change.count, &mut out)?;
+            if visit_all(out.iter().map(|(row, count)| (row, *count)), visit)?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            out.clear();
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
     /// All rows of a node by some columns; `None` where they are more than `most`.
     fn read_whole(
         &self,
@@ -143,22 +184,50 @@ impl Flow {
         id: NodeId,
         columns: &[usize],
         most: usize,
-    ) -> Result<Option<FixedMap<Key, Changes>>, SourceError> {
-        let mut rows: FixedMap<Key, Changes> = FixedMap::with_hasher(fixed_hasher());
-        let mut left = most;
+    ) -> Result<Option<Whole<'_>>, SourceError> {
+        let Some((all, picked)) = self.all_rows(source, id, most)? else { return Ok(None) };
+        let columns: Vec<usize> = columns.iter().map(|column| at(*column, picked)).collect();
+        let mut whole = Whole { rows: FixedMap::with_hasher(fixed_hasher()), picked };
+        for (row, count) in all {
+            let mut key = KeyBuffer::new();
+            if write_columns_non_null(&row, &columns, &mut key) {
+                whole.rows.entry(Key::from_slice(&key)).or_default().push((row, count));
+            }
+        }
+        Ok(Some(whole))
+    }
+
+    /// All rows of a node, with where they have its columns if they are rows of the source; `None`
+    /// where they are more than `most`. Rows of the source are shared, so that nothing is made.
+    fn all_rows(
+        &self,
+        source: &dyn Source,
+        id: NodeId,
+        most: usize,
+    ) -> Result<Option<AllRows<'_>>, SourceError> {
+        let mut rows = Changes::new();
+        if let Operator::Scan(reader) = &self.node(id).operator {
+            let bound = i64::try_from(most).unwrap_or(i64::MAX);
+            reader.find(source, &[], bound, &mut rows)?;
+            return Ok((rows.len() <= most).then_some((rows, reader.picked())));
+        }
         let end = self.evaluate(source, id, &mut |row, count| {
-            if left == 0 {
+            if rows.len() == most {
                 return Ok(ControlFlow::Break(()));
             }
-            left -= 1;
-            let mut key = KeyBuffer::new();
-            if write_columns_non_null(row, columns, &mut key) {
-                rows.entry(Key::from_slice(&key)).or_default().push((row.clone(), count));
-            }
+            rows.push((row.clone(), count));
             Ok(ControlFlow::Continue(()))
         })?;
-        Ok(end.is_continue().then_some(rows))
+        Ok(end.is_continue().then_some((rows, None)))
     }
+}
+
+/// Rows with counts, and where they have a node's columns if they are not rows of it as they are.
+type AllRows<'f> = (Changes, Option<&'f [usize]>);
+
+/// Where a row has a column.
+fn at(column: usize, picked: Option<&[usize]>) -> usize {
+    picked.map_or(column, |picked| picked[column])
 }
 
 fn visit_all<'r>(

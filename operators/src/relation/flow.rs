@@ -10,8 +10,9 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::derived::Tables;
-use super::join::Join;
 use super::node::{Node, Operator};
 use super::plan::Relation;
 use super::rebuild::Replaced;
@@ -142,27 +143,22 @@ impl Flow {
 
     /// Brings the changes of a batch to the scans that they are in.
     fn route(&mut self, batch: &Batch) {
-        let mut reached = Vec::new();
+        let routes = std::mem::take(&mut self.routes);
         for (table, deltas) in batch.tables() {
-            if !self.routes.reads(table) {
+            if !routes.reads(table) {
                 continue;
             }
             for delta in deltas {
-                for (row, count) in [(&delta.old, -1), (&delta.new, 1)] {
-                    let Some(row) = row else { continue };
-                    let nodes = &mut self.nodes;
-                    self.routes.route(table, row, &mut |id| {
-                        if let Some(node) = &mut nodes[id.0 as usize] {
-                            if node.out.is_empty() {
-                                reached.push(id);
-                            }
-                            node.out.push((row.clone(), count));
-                        }
-                    });
-                }
+                routes.route(table, delta, &mut |id, row, count| {
+                    let node = self.node_mut(id);
+                    let Operator::Scan(reader) = &node.operator else { return };
+                    let Some(row) = reader.chain().apply(row) else { return };
+                    node.out.push((row, count));
+                    self.reach(id);
+                });
             }
         }
-        reached.into_iter().for_each(|id| self.reach(id));
+        self.routes = routes;
     }
 
     fn reach(&mut self, id: NodeId) {
@@ -192,7 +188,13 @@ impl Flow {
                     out.extend(input(at).iter().cloned());
                 }
             }
-            Operator::Join(join) => self.join(source, join, input(0), input(1), &mut out)?,
+            Operator::LeftJoin(join) => {
+                join.apply(self, source, input(0), input(1), &mut out)?;
+            }
+            Operator::DeltaJoin(join) => {
+                let inputs: SmallVec<[&Changes; 4]> = (0..node.inputs.len()).map(input).collect();
+                join.apply(self, source, &inputs, &mut out)?;
+            }
             stateful => stateful.apply(input(0), 1, &mut out),
         }
         consolidate(&mut out);
@@ -204,17 +206,6 @@ impl Flow {
         node.arrange(1);
         node.applied = true;
         Ok(())
-    }
-
-    fn join(
-        &self,
-        source: &dyn Source,
-        join: &Join,
-        left: &Changes,
-        right: &Changes,
-        out: &mut Changes,
-    ) -> Result<(), SourceError> {
-        join.apply(self, source, left, right, out)
     }
 
     /// Makes the last [`Flow::advance`] or [`Flow::reread`] permanent.

@@ -10,9 +10,10 @@ use super::chain::{Chain, Reader};
 use super::derived::{DerivedTable, Way};
 use super::distinct::Distinct;
 use super::flow::{Flow, NodeId};
-use super::join::{Join, Side};
+use super::made_of::MadeOf;
 use super::map::Projection;
 use super::node::{Node, NodeStats, Operator};
+use super::optimise::{is_unique, optimised};
 use super::plan::{Derived, Relation};
 use super::store::Store;
 use super::top::Top;
@@ -36,8 +37,10 @@ impl Flow {
             }
             return Ok(number);
         }
-        let node = self.acquire(source, &plan.relation)?;
-        let number = self.tables.add(Arc::clone(plan), node);
+        let relation = optimised(source.schema(), &plan.relation);
+        let is_unique = is_unique(source.schema(), &relation, &plan.key);
+        let node = self.acquire(source, &relation)?;
+        let number = self.tables.add(Arc::clone(plan), Chain::of(&relation), is_unique, node);
         self.node_mut(node).tables.push(number);
         Ok(number)
     }
@@ -90,7 +93,7 @@ impl Flow {
                 }
                 let fresh = match &table.store {
                     Some(_) => None,
-                    None => Some(self.stored(source, table, Store::new(table.key.clone()))?),
+                    None => Some(self.stored(source, table, table.new_store())?),
                 };
                 let Some(table) = self.tables.get_mut(number) else {
                     return Err(refused("it is not live"));
@@ -157,9 +160,10 @@ impl Flow {
         if let Some(&id) = self.by_plan.get(plan) {
             return Ok(id);
         }
+        let made_of = MadeOf::of(plan);
         let mut inputs = Vec::new();
         let mut outcome = Ok(());
-        for input in plan.inputs() {
+        for input in made_of.inputs(plan) {
             match self.acquire(source, input) {
                 Ok(input) => inputs.push(input),
                 Err(error) => {
@@ -168,7 +172,7 @@ impl Flow {
                 }
             }
         }
-        let made = outcome.and_then(|()| self.make(source, plan, &inputs));
+        let made = outcome.and_then(|()| self.make(source, plan, made_of, &inputs));
         match made {
             Ok(operator) => Ok(self.install(plan, operator, inputs)),
             Err(error) => {
@@ -184,8 +188,9 @@ impl Flow {
         for input in &inputs {
             self.node_mut(*input).parents.push(id);
         }
-        if let Relation::Scan { table, equal } = &**plan {
-            self.routes.add(*table, equal, id);
+        if let Operator::Scan(reader) = &operator {
+            let (table, equal) = reader.scanned();
+            self.routes.add(table, equal, reader.chain().reads(), id);
         }
         let node = Node {
             plan: Arc::clone(plan),
@@ -219,15 +224,15 @@ impl Flow {
         self.by_plan.remove(&node.plan);
         match node.operator {
             Operator::Scan(reader) => {
+                let (table, equal) = reader.scanned();
+                self.routes.remove(table, equal, id);
                 reader.release(source);
-                if let Relation::Scan { table, equal } = &*node.plan {
-                    self.routes.remove(*table, equal, id);
-                }
             }
-            Operator::Join(join) => {
+            Operator::LeftJoin(join) => {
                 self.release_side(source, join.left);
                 self.release_side(source, join.right);
             }
+            Operator::DeltaJoin(join) => self.release_paths(source, join.paths),
             _ => {}
         }
         for input in &node.inputs {
@@ -247,55 +252,37 @@ impl Flow {
         &mut self,
         source: &mut dyn Source,
         plan: &Relation,
+        made_of: MadeOf,
         inputs: &[NodeId],
     ) -> Result<Operator, SourceError> {
-        let mut operator = match plan {
-            Relation::Scan { .. } => {
-                let chain = Chain::of(plan);
-                let reader = match &chain {
-                    Some(chain) => Reader::prepare(source, chain, &[], None)?,
-                    None => None,
-                };
+        let mut operator = match made_of {
+            MadeOf::Chain(chain) => {
+                let reader = Reader::prepare(source, &chain, &[], None)?;
                 let reason = "a relation holds a column equal to two values";
-                Operator::Scan(reader.ok_or_else(|| SourceError {
+                return Ok(Operator::Scan(reader.ok_or_else(|| SourceError {
                     context: "a relation".to_owned(),
                     reason: reason.to_owned(),
-                })?)
+                })?));
             }
-            Relation::Rows(rows) => {
-                Operator::Rows(rows.iter().map(|values| Row::new(values)).collect())
-            }
-            Relation::Map { columns, .. } => Operator::Map(Projection::new(columns.clone())),
-            Relation::Filter { condition, .. } => Operator::Filter(condition.clone()),
-            Relation::Union { .. } => Operator::Union,
-            Relation::Join { kind, left, left_width, right, right_width, on, residual } => {
-                let (left_key, right_key): (Vec<usize>, Vec<usize>) = on.iter().copied().unzip();
-                let left = self.side(source, left, inputs[0], &left_key)?;
-                let right = match self.side(source, right, inputs[1], &right_key) {
-                    Ok(right) => right,
-                    Err(error) => {
-                        self.release_side(source, left);
-                        return Err(error);
-                    }
-                };
-                Operator::Join(Box::new(Join {
-                    kind: *kind,
-                    left,
-                    right,
-                    left_key,
-                    right_key,
-                    left_width: *left_width,
-                    right_width: *right_width,
-                    residual: residual.clone(),
-                }))
-            }
-            Relation::Aggregate { group, functions, .. } => {
-                Operator::Aggregate(Box::new(Aggregate::new(group.clone(), functions.clone())))
-            }
-            Relation::Distinct { .. } => Operator::Distinct(Box::new(Distinct::new())),
-            Relation::Top { group, order, offset, limit, .. } => {
-                Operator::Top(Box::new(Top::new(group.clone(), order.clone(), *offset, *limit)))
-            }
+            MadeOf::Join(fused) => return self.make_join(source, *fused, inputs),
+            MadeOf::Inputs => match plan {
+                Relation::Rows(rows) => {
+                    Operator::Rows(rows.iter().map(|values| Row::new(values)).collect())
+                }
+                Relation::Map { columns, .. } => Operator::Map(Projection::new(columns.clone())),
+                Relation::Filter { condition, .. } => Operator::Filter(condition.clone()),
+                Relation::Aggregate { group, functions, .. } => {
+                    Operator::Aggregate(Box::new(Aggregate::new(group.clone(), functions.clone())))
+                }
+                Relation::Distinct { .. } => Operator::Distinct(Box::new(Distinct::new())),
+                Relation::Top { group, order, offset, limit, .. } => {
+                    Operator::Top(Box::new(Top::new(group.clone(), order.clone(), *offset, *limit)))
+                }
+                // Scans are chains, and joins are fused.
+                Relation::Union { .. } | Relation::Scan { .. } | Relation::Join { .. } => {
+                    Operator::Union
+                }
+            },
         };
         if operator.has_state() {
             self.load(source, &mut operator, inputs[0])?;
@@ -318,37 +305,6 @@ impl Flow {
         Ok(())
     }
 
-    /// The way to the rows of a side by some of its columns: the source's own index where the side
-    /// is a table, an arrangement otherwise.
-    fn side(
-        &mut self,
-        source: &mut dyn Source,
-        relation: &Relation,
-        node: NodeId,
-        columns: &[usize],
-    ) -> Result<Side, SourceError> {
-        if let Some(chain) = Chain::of(relation)
-            && let Some(reader) = Reader::prepare(source, &chain, columns, None)?
-        {
-            return Ok(Side::Read(reader));
-        }
-        let arrangements = &mut self.node_mut(node).arrangements;
-        let known =
-            |kept: &Option<Arrangement>| kept.as_ref().is_some_and(|kept| kept.columns == columns);
-        if let Some(slot) = arrangements.iter().position(known) {
-            arrangements[slot].iter_mut().for_each(|arrangement| arrangement.users += 1);
-            return Ok(Side::Kept { node, slot });
-        }
-        let arrangement = self.arranged(source, node, Arrangement::new(columns.to_vec()))?;
-        let arrangements = &mut self.node_mut(node).arrangements;
-        let slot = arrangements.iter().position(Option::is_none).unwrap_or(arrangements.len());
-        if slot == arrangements.len() {
-            arrangements.push(None);
-        }
-        arrangements[slot] = Some(arrangement);
-        Ok(Side::Kept { node, slot })
-    }
-
     /// Loads an empty arrangement of a node.
     pub(super) fn arranged(
         &self,
@@ -361,20 +317,5 @@ impl Flow {
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(arrangement)
-    }
-
-    fn release_side(&mut self, source: &mut dyn Source, side: Side) {
-        match side {
-            Side::Read(reader) => reader.release(source),
-            Side::Kept { node, slot } => {
-                let kept = &mut self.node_mut(node).arrangements[slot];
-                if let Some(arrangement) = kept {
-                    arrangement.users -= 1;
-                    if arrangement.users == 0 {
-                        *kept = None;
-                    }
-                }
-            }
-        }
     }
 }

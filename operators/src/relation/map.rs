@@ -27,6 +27,16 @@ impl Projection {
         self.columns.get(column).and_then(plain_column)
     }
 
+    /// The columns out.
+    pub(crate) fn columns(&self) -> &[Expr] {
+        &self.columns
+    }
+
+    /// The columns of the input that are those out, if none is computed.
+    pub(crate) fn plain(&self) -> Option<&[usize]> {
+        self.plain.as_deref()
+    }
+
     /// The row out.
     pub(crate) fn apply(&self, row: &Row) -> Row {
         if let Some(plain) = &self.plain {

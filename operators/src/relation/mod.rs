@@ -7,9 +7,12 @@
 //! | module | what |
 //! |---|---|
 //! | [`plan`] | what a relation is |
+//! | `optimise` | the relation to run instead of the one stated |
 //! | `flow`, `node`, `intern` | the dataflow, its nodes, their making, sharing and dropping |
 //! | `routes`, `chain` | from changed rows to scans; base tables seen through filters and maps |
-//! | `map`, `join`, `aggregate`, `distinct`, `top` | the operators; filters and unions are in `flow` |
+//! | `fuse`, `made_of`, `finish` | what of a relation one node makes; what becomes of joined rows |
+//! | `delta_join`, `join` | inner joins of any number of inputs; left joins |
+//! | `map`, `aggregate`, `distinct`, `top` | the other operators; filters and unions are in `flow` |
 //! | `accumulate`, `exact`, `numeric` | aggregate functions; exact sums; values as numbers |
 //! | `zset`, `bag`, `arrange` | changes; counted rows; rows by some of their columns |
 //! | `derived`, `store` | derived tables; their stored rows |
@@ -22,16 +25,21 @@ mod aggregate;
 mod arrange;
 mod bag;
 mod chain;
+mod delta_join;
 mod derived;
 mod distinct;
 mod evaluate;
 mod exact;
+mod finish;
 pub(crate) mod flow;
+mod fuse;
 mod intern;
 mod join;
+mod made_of;
 mod map;
 mod node;
 mod numeric;
+mod optimise;
 pub mod plan;
 mod rebuild;
 pub(crate) mod renumber;

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::aggregate::Aggregate;
 use super::arrange::Arrangement;
 use super::chain::Reader;
+use super::delta_join::DeltaJoin;
 use super::distinct::Distinct;
 use super::flow::NodeId;
-use super::join::Join;
+use super::join::{Join, Side};
 use super::map::Projection;
 use super::plan::Relation;
 use super::top::Top;
@@ -18,12 +19,15 @@ use crate::row::Row;
 /// What a node does.
 #[derive(Debug)]
 pub(crate) enum Operator {
-    /// Passes on what the routes bring.
+    /// A table seen through filters and maps: passes on what the routes bring.
     Scan(Reader),
     Rows(Vec<Row>),
     Map(Projection),
     Filter(Expr),
-    Join(Box<Join>),
+    /// An inner join, with the filters and maps above it.
+    DeltaJoin(Box<DeltaJoin>),
+    /// A left join, with the filters and maps above it.
+    LeftJoin(Box<Join>),
     Aggregate(Box<Aggregate>),
     Distinct(Box<Distinct>),
     Union,
@@ -117,13 +121,26 @@ impl Operator {
         }
     }
 
+    /// Whether nothing is kept of an input of a join for it.
+    pub(crate) fn reads(&self, input: usize) -> bool {
+        let is_read = |side: &Side| matches!(side, Side::Read(_));
+        match self {
+            Operator::LeftJoin(join) => is_read(if input == 0 { &join.left } else { &join.right }),
+            Operator::DeltaJoin(join) => {
+                let mut probes = join.paths.iter().flatten().filter(|probe| probe.leaf == input);
+                probes.all(|probe| is_read(&probe.side))
+            }
+            _ => true,
+        }
+    }
+
     /// Rows, groups or entries kept, and their bytes without those of rows that others may share.
     fn held(&self) -> (usize, usize) {
         match self {
             Operator::Aggregate(aggregate) => (aggregate.len(), aggregate.bytes()),
             Operator::Distinct(distinct) => (distinct.len(), distinct.bytes()),
             Operator::Top(top) => (top.len(), top.bytes()),
-            Operator::Rows(rows) => (rows.len(), rows.iter().map(Row::heap_bytes).sum()),
+            Operator::Rows(rows) => (rows.len(), rows.capacity() * size_of::<Row>()),
             _ => (0, 0),
         }
     }
@@ -136,6 +153,19 @@ impl Node {
         arrangements.fold(self.operator.held(), |(rows, bytes), arrangement| {
             (rows + arrangement.len(), bytes + arrangement.bytes())
         })
+    }
+
+    /// Visits every row kept, some more than once.
+    pub(crate) fn for_each_row(&self, visit: &mut dyn FnMut(&Row)) {
+        match &self.operator {
+            Operator::Aggregate(aggregate) => aggregate.rows().for_each(&mut *visit),
+            Operator::Distinct(distinct) => distinct.for_each_row(visit),
+            Operator::Top(top) => top.for_each_row(visit),
+            Operator::Rows(rows) => rows.iter().for_each(&mut *visit),
+            _ => {}
+        }
+        let arrangements = self.arrangements.iter().flatten();
+        arrangements.for_each(|arrangement| arrangement.for_each_row(visit));
     }
 
     /// Takes what was put out into the arrangements, `sign` times.

@@ -4,6 +4,7 @@
 //! them a change costs one look-up.
 
 use super::flow::NodeId;
+use crate::delta::{ColumnSet, Delta};
 use crate::key::{Direction, Key, KeyBuffer, encode, write_columns};
 use crate::level::{FixedMap, fixed_hasher};
 use crate::row::Row;
@@ -16,15 +17,27 @@ pub(crate) struct Routes {
     tables: Vec<Vec<Route>>,
 }
 
+/// A scan with the columns that it reads.
+type Scan = (NodeId, ColumnSet);
+
+/// The scans of a table that hold the same columns equal.
 #[derive(Debug)]
 struct Route {
     columns: Vec<usize>,
-    scans: FixedMap<Key, Vec<NodeId>>,
+    /// The columns that any of the scans reads.
+    reads: ColumnSet,
+    scans: FixedMap<Key, Vec<Scan>>,
 }
 
 impl Routes {
-    /// Adds a scan.
-    pub(crate) fn add(&mut self, table: TableId, equal: &[(usize, Value)], node: NodeId) {
+    /// Adds a scan, whose rows depend on the columns `reads`.
+    pub(crate) fn add(
+        &mut self,
+        table: TableId,
+        equal: &[(usize, Value)],
+        reads: ColumnSet,
+        node: NodeId,
+    ) {
         let at = table.0 as usize;
         if self.tables.len() <= at {
             self.tables.resize_with(at + 1, Vec::new);
@@ -34,12 +47,15 @@ impl Routes {
         let position = match routes.iter().position(|route| route.columns == columns) {
             Some(position) => position,
             None => {
-                routes.push(Route { columns, scans: FixedMap::with_hasher(fixed_hasher()) });
+                let scans = FixedMap::with_hasher(fixed_hasher());
+                routes.push(Route { columns, reads, scans });
                 routes.len() - 1
             }
         };
         // Scans that name the same columns in another order are nodes of their own.
-        routes[position].scans.entry(key).or_default().push(node);
+        let route = &mut routes[position];
+        route.reads = route.reads.union(reads);
+        route.scans.entry(key).or_default().push((node, reads));
     }
 
     /// Takes a scan away.
@@ -48,24 +64,45 @@ impl Routes {
         let (columns, key) = split(equal);
         let Some(at) = routes.iter().position(|route| route.columns == columns) else { return };
         if let Some(nodes) = routes[at].scans.get_mut(&key) {
-            nodes.retain(|other| *other != node);
+            nodes.retain(|(other, _)| *other != node);
             if nodes.is_empty() {
                 routes[at].scans.remove(&key);
             }
         }
         if routes[at].scans.is_empty() {
             routes.remove(at);
+            return;
         }
+        let reads = routes[at].scans.values().flatten().map(|(_, reads)| *reads);
+        routes[at].reads = reads.fold(ColumnSet::EMPTY, ColumnSet::union);
     }
 
-    /// Calls `reach` with every scan that a row of a table is in.
-    pub(crate) fn route(&self, table: TableId, row: &Row, reach: &mut dyn FnMut(NodeId)) {
+    /// Calls `reach` with every scan that a change concerns, with the row and its count: with the
+    /// old row, then with the new one. Updates of columns that a scan does not read do not
+    /// concern it.
+    pub(crate) fn route(
+        &self,
+        table: TableId,
+        delta: &Delta,
+        reach: &mut dyn FnMut(NodeId, &Row, i64),
+    ) {
         let Some(routes) = self.tables.get(table.0 as usize) else { return };
+        let is_update = delta.old.is_some() && delta.new.is_some();
+        let concerns = |reads| !is_update || delta.changed.intersects(reads);
         let mut key = KeyBuffer::new();
         for route in routes {
-            key.clear();
-            write_columns(row, &route.columns, &mut key);
-            route.scans.get(&key[..]).into_iter().flatten().for_each(|node| reach(*node));
+            if !concerns(route.reads) {
+                continue;
+            }
+            for (row, count) in [(&delta.old, -1), (&delta.new, 1)] {
+                let Some(row) = row else { continue };
+                key.clear();
+                write_columns(row, &route.columns, &mut key);
+                let scans = route.scans.get(&key[..]).into_iter().flatten();
+                scans
+                    .filter(|(_, reads)| concerns(*reads))
+                    .for_each(|(node, _)| reach(*node, row, count));
+            }
         }
     }
 
@@ -77,7 +114,15 @@ impl Routes {
     /// Bytes of the maps.
     pub(crate) fn bytes(&self) -> usize {
         let routes = self.tables.iter().flatten();
-        routes.map(|route| route.scans.capacity() * (size_of::<(Key, Vec<NodeId>)>() + 1)).sum()
+        let bytes = |route: &Route| {
+            let entries = route.scans.capacity() * (size_of::<(Key, Vec<Scan>)>() + 1);
+            let scans = route.scans.iter();
+            let within = |(key, scans): (&Key, &Vec<Scan>)| {
+                key.heap_bytes() + scans.capacity() * size_of::<Scan>()
+            };
+            size_of::<Route>() + entries + scans.map(within).sum::<usize>()
+        };
+        routes.map(bytes).sum()
     }
 }
 

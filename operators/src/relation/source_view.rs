@@ -45,14 +45,10 @@ impl Source for SourceView<'_> {
 
     fn get(&self, at: At, table: TableId, key: &[u8]) -> Result<Option<Row>, SourceError> {
         let Some(number) = table.derived_number() else { return self.base.get(at, table, key) };
-        let found = self.flow.tables.get(number).and_then(|table| table.store.as_ref());
-        match found {
-            Some(store) => Ok(store.get(key).cloned()),
-            None => Err(SourceError {
-                context: format!("derived table {number}"),
-                reason: "its rows are not stored; read them in an order".to_owned(),
-            }),
-        }
+        Err(SourceError {
+            context: format!("derived table {number}"),
+            reason: "its rows are not kept by key; read them in an order".to_owned(),
+        })
     }
 
     fn scan(

@@ -3,16 +3,17 @@
 //! A relation promises that no two of its rows have the same key. Where two have nevertheless, the
 //! table shows the first of them by its bytes, so that it is a function of the data all the same.
 //!
-//! Cost: O(log n) per changed row and order. State: every row, once per order beside the key.
+//! Cost: O(log n) per changed row and order. State: every row once per order; by its key as well
+//! where the relation does not show that there is one each.
 
-use std::collections::BTreeMap;
 use std::ops::{Bound, ControlFlow};
 
-use super::bag::{Bag, tree_entry};
-use super::zset::{keyed, runs};
+use super::bag::Bag;
+use super::zset::{Keyed, keyed, runs};
 use crate::delta::Delta;
 use crate::key::{Direction, Key, KeyBuffer, KeySpec};
 use crate::level::{FixedMap, fixed_hasher};
+use crate::packed::PackedTree;
 use crate::row::Row;
 use crate::source::{Cursor, ScanShape, Visitor};
 
@@ -20,9 +21,18 @@ use crate::source::{Cursor, ScanShape, Visitor};
 #[derive(Debug)]
 pub(crate) struct Store {
     key: KeySpec,
-    rows: FixedMap<Key, Bag>,
+    rows: Kept,
     /// By slot; a slot that is not in use is used again.
     orders: Vec<Option<Order>>,
+}
+
+/// What is kept beside the orders.
+#[derive(Debug)]
+enum Kept {
+    /// Rows by their key: nothing but the data says that there is one each.
+    ByKey(FixedMap<Key, Bag>),
+    /// No two rows can have one key. Rows are kept here until there is an order.
+    Orders(Vec<Row>),
 }
 
 /// The rows in an order.
@@ -31,12 +41,17 @@ struct Order {
     /// The columns held equal, then those of the order.
     spec: KeySpec,
     users: usize,
-    rows: BTreeMap<Key, Row>,
+    rows: PackedTree<Row>,
 }
 
 impl Store {
-    pub(crate) fn new(key: KeySpec) -> Store {
-        Store { key, rows: FixedMap::with_hasher(fixed_hasher()), orders: Vec::new() }
+    /// An empty one; `is_unique` says that no two rows can have the same key.
+    pub(crate) fn new(key: KeySpec, is_unique: bool) -> Store {
+        let rows = match is_unique {
+            true => Kept::Orders(Vec::new()),
+            false => Kept::ByKey(FixedMap::with_hasher(fixed_hasher())),
+        };
+        Store { key, rows, orders: Vec::new() }
     }
 
     /// An empty one with the same orders.
@@ -44,21 +59,32 @@ impl Store {
         let empty = |order: &Order| Order {
             spec: order.spec.clone(),
             users: order.users,
-            rows: BTreeMap::new(),
+            rows: PackedTree::new(),
         };
         let orders = self.orders.iter().map(|order| order.as_ref().map(empty)).collect();
-        Store { orders, ..Store::new(self.key.clone()) }
+        let is_unique = matches!(self.rows, Kept::Orders(_));
+        Store { orders, ..Store::new(self.key.clone(), is_unique) }
     }
 
     /// Takes in one row, before there is anyone to tell. [`Store::loaded`] follows.
     pub(crate) fn load(&mut self, row: &Row, count: i64) {
-        self.rows.entry(self.key.key(row)).or_default().add(row, count);
+        match &mut self.rows {
+            Kept::ByKey(rows) => rows.entry(self.key.key(row)).or_default().add(row, count),
+            Kept::Orders(rows) => rows.push(row.clone()),
+        }
     }
 
     /// Ends loading.
     pub(crate) fn loaded(&mut self) {
-        for order in self.orders.iter_mut().flatten() {
-            order.load(&self.rows);
+        let Store { rows, orders, .. } = self;
+        if orders.iter().all(Option::is_none) {
+            return;
+        }
+        for order in orders.iter_mut().flatten() {
+            order.load(rows.iter());
+        }
+        if let Kept::Orders(rows) = rows {
+            *rows = Vec::new();
         }
     }
 
@@ -71,8 +97,16 @@ impl Store {
             self.orders[slot].iter_mut().for_each(|order| order.users += 1);
             return slot;
         }
-        let mut order = Order { spec, users: 1, rows: BTreeMap::new() };
-        order.load(&self.rows);
+        let mut order = Order { spec, users: 1, rows: PackedTree::new() };
+        match self.orders.iter().flatten().next() {
+            Some(other) if matches!(self.rows, Kept::Orders(_)) => {
+                order.load(other.rows.iter().map(|(_, row)| row))
+            }
+            _ => order.load(self.rows.iter()),
+        }
+        if let Kept::Orders(rows) = &mut self.rows {
+            *rows = Vec::new();
+        }
         match self.orders.iter().position(Option::is_none) {
             Some(slot) => {
                 self.orders[slot] = Some(order);
@@ -106,14 +140,7 @@ impl Store {
             true
         });
         for run in runs(&keyed) {
-            let key = &run[0].key;
-            let bag = self.rows.entry(key.clone()).or_default();
-            let before = bag.first().cloned();
-            run.iter().for_each(|change| bag.add(change.row, change.count));
-            let after = bag.first().cloned();
-            if bag.is_empty() {
-                self.rows.remove(key);
-            }
+            let (before, after) = self.rows.change(run);
             if before == after {
                 continue;
             }
@@ -122,11 +149,6 @@ impl Store {
             }
             delta(before, after).into_iter().for_each(&mut *tell);
         }
-    }
-
-    /// The row with a key.
-    pub(crate) fn get(&self, key: &[u8]) -> Option<&Row> {
-        self.rows.get(key).and_then(Bag::first)
     }
 
     /// Visits rows in an order, as [`Source::scan`](crate::source::Source::scan) does.
@@ -146,9 +168,9 @@ impl Store {
             false => Bound::Excluded(&position[..]),
         };
         let inclusive = from.is_none_or(|from| from.inclusive);
-        let within = |(key, _): &(&Key, &Row)| key.starts_with(equal);
+        let within = |(key, _): &(&[u8], &Row)| key.starts_with(equal);
         if !reverse {
-            let rows = order.rows.range::<[u8], _>((at(inclusive), Bound::Unbounded));
+            let rows = order.rows.range((at(inclusive), Bound::Unbounded));
             for (_, row) in rows.take_while(within) {
                 if let ControlFlow::Break(()) = visit(row) {
                     return;
@@ -162,7 +184,7 @@ impl Store {
             (false, Some(end)) => Bound::Excluded(&end[..]),
             (false, None) => Bound::Unbounded,
         };
-        let rows = order.rows.range::<[u8], _>((Bound::Unbounded, upper));
+        let rows = order.rows.range((Bound::Unbounded, upper));
         for (_, row) in rows.rev().take_while(within) {
             if let ControlFlow::Break(()) = visit(row) {
                 return;
@@ -171,38 +193,107 @@ impl Store {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.rows.len()
+        match (&self.rows, self.orders.iter().flatten().next()) {
+            (Kept::ByKey(rows), _) => rows.len(),
+            (Kept::Orders(_), Some(order)) => order.rows.len(),
+            (Kept::Orders(rows), None) => rows.len(),
+        }
+    }
+
+    /// Visits every row kept, some more than once.
+    pub(crate) fn for_each_row(&self, visit: &mut dyn FnMut(&Row)) {
+        match &self.rows {
+            Kept::ByKey(rows) => {
+                rows.values().flat_map(Bag::iter).for_each(|(row, _)| visit(row));
+            }
+            Kept::Orders(rows) => {
+                rows.iter().for_each(&mut *visit);
+                let order = self.orders.iter().flatten().next();
+                let rows = order.iter().flat_map(|order| order.rows.iter());
+                rows.for_each(|(_, row)| visit(row));
+            }
+        }
     }
 
     /// Bytes of state, without those of rows that others may share.
     pub(crate) fn bytes(&self) -> usize {
-        let table = self.rows.capacity() * (size_of::<Key>() + size_of::<Bag>() + 1);
-        let rows = self.rows.iter().map(|(key, bag)| key.heap_bytes() + bag.bytes());
-        let orders = self.orders.iter().flatten().map(|order| {
-            let entries = order.rows.len() * tree_entry(size_of::<(Key, Row)>());
-            entries + order.rows.keys().map(Key::heap_bytes).sum::<usize>()
-        });
-        table + rows.sum::<usize>() + orders.sum::<usize>()
+        let kept = match &self.rows {
+            Kept::Orders(rows) => rows.capacity() * size_of::<Row>(),
+            Kept::ByKey(rows) => {
+                let table = rows.capacity() * (size_of::<Key>() + size_of::<Bag>() + 1);
+                let within = rows.iter().map(|(key, bag)| key.heap_bytes() + bag.bytes());
+                table + within.sum::<usize>()
+            }
+        };
+        let orders = self.orders.iter().flatten().map(|order| order.rows.bytes());
+        kept + orders.sum::<usize>()
     }
 }
 
+impl Kept {
+    fn iter(&self) -> impl Iterator<Item = &Row> {
+        let (by_key, rows) = match self {
+            Kept::ByKey(rows) => (Some(rows.values().filter_map(Bag::first)), None),
+            Kept::Orders(rows) => (None, Some(rows.iter())),
+        };
+        by_key.into_iter().flatten().chain(rows.into_iter().flatten())
+    }
+
+    /// The row of a key before and after a change.
+    fn change(&mut self, run: &[Keyed<'_>]) -> (Option<Row>, Option<Row>) {
+        match self {
+            Kept::Orders(_) => change_of(run),
+            Kept::ByKey(rows) => {
+                let key = &run[0].key;
+                let bag = rows.entry(key.clone()).or_default();
+                let before = bag.first().cloned();
+                run.iter().for_each(|change| bag.add(change.row, change.count));
+                let after = bag.first().cloned();
+                if bag.is_empty() {
+                    rows.remove(key);
+                }
+                (before, after)
+            }
+        }
+    }
+}
+
+/// The row of a key before and after a change, where there is one row at a time.
+pub(crate) fn change_of(run: &[Keyed<'_>]) -> (Option<Row>, Option<Row>) {
+    let of = |sign: i64| run.iter().find(|change| change.count.signum() == sign);
+    let row = |sign: i64| of(sign).map(|change| change.row.clone());
+    (row(-1), row(1))
+}
+
 impl Order {
-    fn load(&mut self, rows: &FixedMap<Key, Bag>) {
-        let rows = rows.values().filter_map(Bag::first);
-        // A tree is built from a list at once.
-        self.rows = rows.map(|row| (self.spec.key(row), row.clone())).collect();
+    fn load<'r>(&mut self, rows: impl Iterator<Item = &'r Row>) {
+        let mut entries: Vec<(Key, Row)> =
+            rows.map(|row| (self.spec.key(row), row.clone())).collect();
+        entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        self.rows = PackedTree::from_sorted(entries);
     }
 
     fn replace(&mut self, before: Option<&Row>, after: Option<&Row>) {
-        let from = before.map(|row| self.spec.key(row));
-        let to = after.map(|row| self.spec.key(row));
-        if let Some(from) = from
-            && to.as_ref() != Some(&from)
-        {
-            self.rows.remove(&from);
-        }
-        if let (Some(to), Some(row)) = (to, after) {
-            self.rows.insert(to, row.clone());
+        let (mut from, mut to) = (KeyBuffer::new(), KeyBuffer::new());
+        match (before, after) {
+            (Some(before), Some(after)) => {
+                self.spec.write(before, &mut from);
+                self.spec.write(after, &mut to);
+                if from == to {
+                    self.rows.insert(&to, after.clone());
+                } else {
+                    self.rows.rekey(&from, &to, after.clone());
+                }
+            }
+            (Some(before), None) => {
+                self.spec.write(before, &mut from);
+                self.rows.remove(&from);
+            }
+            (None, Some(after)) => {
+                self.spec.write(after, &mut to);
+                self.rows.insert(&to, after.clone());
+            }
+            (None, None) => {}
         }
     }
 }

@@ -94,6 +94,12 @@ impl Top {
         }
     }
 
+    /// Visits every row kept; those put out are among them.
+    pub(crate) fn for_each_row(&self, visit: &mut dyn FnMut(&Row)) {
+        let bags = self.groups.values().flat_map(|group| group.rows.iter());
+        bags.flat_map(|(_, bag)| bag.iter()).for_each(|(row, _)| visit(row));
+    }
+
     /// The rows out, with their counts.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &(Row, i64)> {
         self.groups.values().flat_map(|group| &group.shown)

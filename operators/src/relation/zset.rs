@@ -1,6 +1,8 @@
 //! Z-sets: rows with counts, in which a change of a relation is written down. A row that came has
 //! a positive count, a row that went a negative one.
 
+use smallvec::SmallVec;
+
 use crate::key::{Key, KeyBuffer};
 use crate::row::Row;
 
@@ -41,14 +43,17 @@ pub(crate) struct Keyed<'a> {
     pub(crate) count: i64,
 }
 
+/// Changes by key; those of most transactions are kept in place.
+pub(crate) type KeyedChanges<'a> = SmallVec<[Keyed<'a>; 4]>;
+
 /// The changes sorted by key, `sign` times. `write` writes a row's key, or returns false for a row
 /// to leave out.
 pub(crate) fn keyed(
     changes: &[(Row, i64)],
     sign: i64,
     mut write: impl FnMut(&Row, &mut KeyBuffer) -> bool,
-) -> Vec<Keyed<'_>> {
-    let mut keyed = Vec::with_capacity(changes.len());
+) -> KeyedChanges<'_> {
+    let mut keyed = KeyedChanges::with_capacity(changes.len());
     let mut buffer = KeyBuffer::new();
     for (row, count) in changes {
         buffer.clear();
