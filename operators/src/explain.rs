@@ -82,7 +82,10 @@ impl Graph {
         let levels: usize =
             self.levels.iter().flatten().map(|level| level.partitions.bytes()).sum();
         let row_sets: usize = self.row_sets.values().map(|set| set.bytes()).sum();
-        levels + row_sets + self.flow.as_ref().map_or(0, |flow| flow.bytes())
+        levels
+            + self.dispatch.bytes()
+            + row_sets
+            + self.flow.as_ref().map_or(0, |flow| flow.bytes())
     }
 
     /// The relationships of a result that hold two rows where one was declared.
