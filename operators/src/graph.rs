@@ -244,6 +244,7 @@ impl Graph {
     /// Tells a level and those below it that a binding is in use.
     fn learn_binding(&mut self, id: LevelId, binding: &Arc<Binding>) {
         if self.level_mut(id).bindings.add(binding) {
+            self.dispatch.learn(id, self.level(id).table, binding);
             for (slot, child) in self.children(id).into_iter().enumerate() {
                 self.learn_binding(child, &binding.children[slot]);
             }
@@ -253,6 +254,7 @@ impl Graph {
     /// Tells a level and those below it that a binding is not in use any more.
     fn forget_binding(&mut self, id: LevelId, binding: &Arc<Binding>) {
         if self.level_mut(id).bindings.remove(binding) {
+            self.dispatch.forget(id, self.level(id).table, binding);
             for (slot, child) in self.children(id).into_iter().enumerate() {
                 self.forget_binding(child, &binding.children[slot]);
             }

@@ -1,159 +1,109 @@
-//! The scan levels of one table, and an index of them by the rows that may pass.
-
-use std::sync::Arc;
+//! An index of the scan levels of one table: first by the constants of their lifted columns, then
+//! by their conditions.
 
 use indexmap::IndexMap;
 
 use crate::delta::{ColumnSet, Delta};
-use crate::key::KeyBuffer;
-use crate::level::{LevelId, fixed_hasher};
-use crate::plan::{Input, LevelPlan};
+use crate::key::{Key, KeyBuffer, write_columns};
+use crate::level::{FixedMap, LevelId, fixed_hasher};
+use crate::plan::LevelPlan;
 use crate::row::Row;
 
-use super::cover::{Cover, Reading, cover};
-use super::intervals::Intervals;
+use super::shelf::Shelf;
 
-/// Up to this many levels of a table are visited one by one.
-pub(super) const FEW: usize = 8;
-
-type FixedIndexMap<K, V> = IndexMap<K, V, ahash::RandomState>;
-
-/// The scan levels of one table.
+/// The levels that lift the same columns. Levels that are not told by their constants are in the
+/// group of no columns.
 #[derive(Debug)]
-pub(super) struct TableLevels {
-    pub(super) levels: FixedIndexMap<LevelId, Arc<LevelPlan>>,
-    /// Present where the levels are many.
-    pub(super) index: Option<Box<Index>>,
-}
-
-impl Default for TableLevels {
-    fn default() -> TableLevels {
-        TableLevels { levels: FixedIndexMap::with_hasher(fixed_hasher()), index: None }
-    }
-}
-
-impl TableLevels {
-    /// Adds a level. O(log n) per interval of its cover.
-    pub(super) fn add(&mut self, level: LevelId, plan: Arc<LevelPlan>) {
-        if let Some(index) = &mut self.index {
-            index.add(level, &plan);
-        }
-        self.levels.insert(level, plan);
-        if self.index.is_none() && self.levels.len() > FEW {
-            let mut index = Box::new(Index::new());
-            self.levels.iter().for_each(|(level, plan)| index.add(*level, plan));
-            self.index = Some(index);
-        }
-    }
-
-    /// Takes a level away. O(log n) per interval of its cover.
-    pub(super) fn remove(&mut self, level: LevelId) {
-        let Some(plan) = self.levels.swap_remove(&level) else { return };
-        // Not at once, so that a table with about so many is not indexed time and again.
-        if self.levels.len() <= FEW / 2 {
-            self.index = None;
-        }
-        if let Some(index) = &mut self.index {
-            index.remove(level, &plan);
-        }
-    }
-
-    /// Bytes of the list and the index.
-    pub(super) fn bytes(&self) -> usize {
-        let listed = size_of::<(LevelId, Arc<LevelPlan>)>() + 2 * size_of::<usize>();
-        self.levels.capacity() * listed + self.index.as_ref().map_or(0, |index| index.bytes())
-    }
-}
-
-/// The intervals of one reading.
-#[derive(Debug)]
-struct Tree {
+struct Group {
     columns: ColumnSet,
-    intervals: Intervals,
+    shelves: FixedMap<Key, Shelf>,
 }
 
-/// Levels by the values of the rows that may pass their conditions.
+/// Levels by the values of the rows that concern them.
 #[derive(Debug)]
 pub(super) struct Index {
-    trees: FixedIndexMap<Reading, Tree>,
-    /// The levels that any row may pass.
-    always: FixedIndexMap<LevelId, ()>,
+    groups: IndexMap<Vec<usize>, Group, ahash::RandomState>,
+}
+
+impl Default for Index {
+    fn default() -> Index {
+        Index { groups: IndexMap::with_hasher(fixed_hasher()) }
+    }
 }
 
 impl Index {
-    fn new() -> Index {
-        Index {
-            trees: FixedIndexMap::with_hasher(fixed_hasher()),
-            always: FixedIndexMap::with_hasher(fixed_hasher()),
+    /// Adds a level for the rows with these values in these columns.
+    pub(super) fn add(&mut self, level: LevelId, plan: &LevelPlan, lifted: &[usize], key: &Key) {
+        if !self.groups.contains_key(lifted) {
+            let columns = lifted.iter().copied().collect();
+            let shelves = FixedMap::with_hasher(fixed_hasher());
+            self.groups.insert(lifted.to_vec(), Group { columns, shelves });
+        }
+        if let Some(group) = self.groups.get_mut(lifted) {
+            group.shelves.entry(key.clone()).or_default().add(level, plan);
         }
     }
 
-    fn add(&mut self, level: LevelId, plan: &LevelPlan) {
-        let Some(cover) = cover_of(plan) else {
-            self.always.insert(level, ());
-            return;
-        };
-        for (reading, interval) in cover {
-            let columns = reading.columns();
-            let tree = self
-                .trees
-                .entry(reading)
-                .or_insert_with(|| Tree { columns, intervals: Intervals::default() });
-            tree.intervals.insert(interval, level);
-        }
-    }
-
-    fn remove(&mut self, level: LevelId, plan: &LevelPlan) {
-        let Some(cover) = cover_of(plan) else {
-            self.always.swap_remove(&level);
-            return;
-        };
-        for (reading, interval) in cover {
-            let Some(tree) = self.trees.get_mut(&reading) else { continue };
-            tree.intervals.remove(&interval, level);
-            if tree.intervals.is_empty() {
-                self.trees.swap_remove(&reading);
+    /// Takes back what was added with the same arguments.
+    pub(super) fn remove(&mut self, level: LevelId, plan: &LevelPlan, lifted: &[usize], key: &Key) {
+        let Some(group) = self.groups.get_mut(lifted) else { return };
+        if let Some(shelf) = group.shelves.get_mut(key) {
+            shelf.remove(level, plan);
+            if shelf.is_empty() {
+                group.shelves.remove(key);
             }
+        }
+        if group.shelves.is_empty() {
+            self.groups.swap_remove(lifted);
         }
     }
 
     /// The levels that any change concerns.
     pub(super) fn always(&self) -> impl Iterator<Item = LevelId> {
-        self.always.keys().copied()
+        let shelves = self.groups.get(&[][..]).map(|group| group.shelves.values());
+        shelves.into_iter().flatten().flat_map(Shelf::always)
     }
 
-    /// Calls with every other level that the old or the new row of a change may pass, some of
-    /// them several times. One look-up per reading.
+    /// Calls with every other level that the old or the new row of a change may pass, with some
+    /// several times. A look-up per group, and one per reading of the shelves found.
     pub(super) fn concerned(&self, delta: &Delta, visit: &mut impl FnMut(LevelId)) {
-        let (mut old_key, mut new_key) = (KeyBuffer::new(), KeyBuffer::new());
-        for (reading, tree) in &self.trees {
-            let stab = |row: &Row, key: &mut KeyBuffer, visit: &mut _| {
-                key.clear();
-                reading.write(row, key);
-                tree.intervals.stab(key, visit);
-            };
+        for (lifted, group) in &self.groups {
             if let Some(new) = &delta.new {
-                stab(new, &mut new_key, visit);
+                group.find(lifted, new, ColumnSet::ALL, visit);
             }
-            if let Some(old) = &delta.old
-                && delta.changed.intersects(tree.columns)
-            {
-                stab(old, &mut old_key, visit);
+            if let Some(old) = &delta.old {
+                // Where nothing has changed that is looked at, the new row has found the same.
+                let moved = delta.changed.intersects(group.columns);
+                let columns = if moved { ColumnSet::ALL } else { delta.changed };
+                group.find(lifted, old, columns, visit);
             }
         }
     }
 
-    fn bytes(&self) -> usize {
-        let trees = self.trees.capacity() * (size_of::<(Reading, Tree)>() + 2 * size_of::<usize>());
-        let intervals: usize = self.trees.values().map(|tree| tree.intervals.bytes()).sum();
-        let always = self.always.capacity() * (size_of::<LevelId>() + 2 * size_of::<usize>());
-        trees + intervals + always
+    /// Bytes of the look-up tables and shelves.
+    pub(super) fn bytes(&self) -> usize {
+        let groups = self.groups.values().map(|group| {
+            let shelves: usize = group.shelves.values().map(Shelf::bytes).sum();
+            shelves + group.shelves.capacity() * (size_of::<(Key, Shelf)>() + 1)
+        });
+        groups.sum::<usize>() + self.groups.capacity() * size_of::<(Vec<usize>, Group)>()
     }
 }
 
-fn cover_of(plan: &LevelPlan) -> Option<Cover> {
-    match &plan.input {
-        Input::Scan { condition, .. } => cover(condition),
-        Input::Junction { .. } => None,
+impl Group {
+    fn find(
+        &self,
+        lifted: &[usize],
+        row: &Row,
+        columns: ColumnSet,
+        visit: &mut impl FnMut(LevelId),
+    ) {
+        let mut key = KeyBuffer::new();
+        write_columns(row, lifted, &mut key);
+        let Some(shelf) = self.shelves.get(&key[..]) else { return };
+        if !lifted.is_empty() && columns == ColumnSet::ALL {
+            shelf.always().for_each(&mut *visit);
+        }
+        shelf.find(row, columns, visit);
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! A level is concerned by a change if the old or the new row may pass its condition: a row that
 //! passes neither before nor after is in none of its windows and enters none, and no gate above
-//! depends on it. Where a table has many levels, each is found by the values that its rows must
-//! have in one column, or in one expression (`cover`), so that queries that differ in a range or
-//! in the list of an IN are not each visited. Where it has few, all are.
+//! depends on it. Where a table has many levels, each is found by the constants of its lifted
+//! columns that are in use (`index`), and among those with the same by the values that its rows
+//! must have in one column, or in one expression (`cover`). So queries that differ in a constant,
+//! a range or the list of an IN are not each visited. Where a table has few levels, all are.
 //!
-//! Cost: O(1) per change, and per column or expression by which levels are found one look-up,
-//! O(log levels + hits). State: an entry per level, and one per interval of its cover.
+//! Cost: per change one look-up for each set of lifted columns, and one, O(log levels + hits), for
+//! each column or expression that levels are found by. State: an entry per level, and for each of
+//! its constants one per interval of its cover.
 
 use std::sync::Arc;
 
@@ -15,15 +17,18 @@ use crate::advance::Queue;
 use crate::delta::Delta;
 use crate::graph::Graph;
 use crate::level::{Level, LevelId};
-use crate::plan::LevelPlan;
+use crate::plan::{Binding, LevelPlan};
+use crate::route::constants;
 use crate::schema::TableId;
 use crate::source::{Source, SourceError};
 
-use index::TableLevels;
+use table::TableLevels;
 
 mod cover;
 mod index;
 mod intervals;
+mod shelf;
+mod table;
 #[cfg(test)]
 mod tests;
 
@@ -75,6 +80,20 @@ impl Dispatch {
         self.table_mut(plan.table).remove(level);
     }
 
+    /// Counts a binding that has come into use in a level.
+    pub(crate) fn learn(&mut self, level: LevelId, table: TableId, binding: &Binding) {
+        if !binding.constants.is_empty() {
+            self.table_mut(table).learn(level, &constants(binding));
+        }
+    }
+
+    /// Takes back a binding that is not in use any more.
+    pub(crate) fn forget(&mut self, level: LevelId, table: TableId, binding: &Binding) {
+        if !binding.constants.is_empty() {
+            self.table_mut(table).forget(level, &constants(binding));
+        }
+    }
+
     /// Bytes of the lists and indexes.
     pub(crate) fn bytes(&self) -> usize {
         self.base.iter().chain(&self.derived).map(TableLevels::bytes).sum()
@@ -109,7 +128,7 @@ impl Graph {
     ) {
         let Some(levels) = self.dispatch.table(table) else { return };
         if levels.index.is_none() {
-            for at in 0..levels.levels.len() {
+            for at in 0..levels.len() {
                 self.enqueue_at(queue, table, at);
             }
             return;
@@ -147,8 +166,9 @@ impl Graph {
 
     /// Makes a table's level at a position wait for all changes.
     fn enqueue_at(&mut self, queue: &mut Queue, table: TableId, at: usize) {
-        let levels = self.dispatch.table(table).map(|levels| &levels.levels);
-        let Some((&level, _)) = levels.and_then(|levels| levels.get_index(at)) else { return };
+        let Some(level) = self.dispatch.table(table).and_then(|levels| levels.at(at)) else {
+            return;
+        };
         self.level_mut(level).batch.concern.all = true;
         self.enqueue(queue, level);
     }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::index::{FEW, Index, TableLevels};
+use super::index::Index;
+use super::table::{FEW, TableLevels};
 use crate::delta::Delta;
 use crate::expr::{Affinity, Collation, Expr};
 use crate::filter::evaluate;
-use crate::key::KeySpec;
+use crate::key::{Direction, Key, KeyBuffer, KeySpec, encode};
 use crate::level::LevelId;
 use crate::plan::{Condition, Input, LevelPlan};
 use crate::predicate::{CompareOp, Operand, Predicate, ValueSet};
@@ -119,7 +120,12 @@ fn row() -> impl Strategy<Value = Row> {
 }
 
 fn plan(condition: Condition) -> Arc<LevelPlan> {
-    let input = Input::Scan { partition: Vec::new(), correlated: 0, condition, gates: Vec::new() };
+    lifting(&[], condition)
+}
+
+fn lifting(lifted: &[usize], condition: Condition) -> Arc<LevelPlan> {
+    let partition = lifted.to_vec();
+    let input = Input::Scan { partition, correlated: 0, condition, gates: Vec::new() };
     Arc::new(LevelPlan { table: TableId(0), input, order: KeySpec::asc(&[0]), related: Vec::new() })
 }
 
@@ -175,8 +181,95 @@ proptest! {
         for id in 0..conditions.len() as u32 {
             levels.remove(LevelId(id));
         }
-        prop_assert!(levels.index.is_none() && levels.levels.is_empty());
+        prop_assert!(levels.index.is_none() && levels.len() == 0);
     }
+}
+
+fn key_of(values: &[Value]) -> Key {
+    let mut key = KeyBuffer::new();
+    values.iter().for_each(|value| encode(&mut key, value.as_ref(), Direction::Asc));
+    Key::from_slice(&key)
+}
+
+/// A level with the constants of a lifted column that come into use, and how many of them go.
+fn lifted_level() -> impl Strategy<Value = (Condition, usize, Vec<Value>, usize)> {
+    let constants = prop_oneof![
+        9 => prop::collection::vec(value(), 0..5),
+        1 => prop::collection::vec(any::<i8>().prop_map(|n| Value::Int(n.into())), 15..25),
+    ];
+    (condition(), 0..COLUMNS, constants, 0..5usize)
+}
+
+proptest! {
+    #[test]
+    fn every_level_with_constants_in_use_is_found(
+        specs in prop::collection::vec(lifted_level(), FEW..30),
+        late in 0..30usize,
+        rows in prop::collection::vec(row(), 1..8),
+    ) {
+        let mut levels = TableLevels::default();
+        let mut in_use: Vec<Vec<Value>> = Vec::new();
+        let late = late.min(specs.len());
+        for (at, (condition, column, constants, gone)) in specs.iter().enumerate() {
+            let id = LevelId(at as u32);
+            levels.add(id, lifting(&[*column], condition.clone()));
+            constants.iter().for_each(|value| levels.learn(id, &key_of(std::slice::from_ref(value))));
+            let gone = (*gone).min(constants.len());
+            for value in &constants[..gone] {
+                levels.forget(id, &key_of(std::slice::from_ref(value)));
+            }
+            in_use.push(constants[gone..].to_vec());
+            if at == late {
+                // The index is made while constants are in use.
+                let none = Condition::Always(false);
+                (1000..1000 + FEW as u32).for_each(|id| levels.add(LevelId(id), plan(none.clone())));
+            }
+        }
+        let Some(index) = &levels.index else { return Ok(()) };
+        for old in &rows {
+            for new in &rows {
+                let deltas = [Delta::insert(new.clone()), Delta::delete(old.clone())];
+                let update = Delta::update(old.clone(), new.clone());
+                for delta in deltas.into_iter().chain(update) {
+                    let found = visited(index, &delta);
+                    for (at, (condition, column, ..)) in specs.iter().enumerate() {
+                        let passes = |row: &Row| {
+                            let held = row.get(*column).to_owned();
+                            in_use[at].contains(&held) && may_pass(condition, row)
+                        };
+                        if delta.old.iter().chain(&delta.new).any(passes) {
+                            prop_assert!(found.contains(&LevelId(at as u32)), "{:?}", delta);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn constants_and_conditions_are_looked_up_together() {
+    let mut levels = TableLevels::default();
+    for id in 0..100u32 {
+        let above = compare(1, CompareOp::Gt, i64::from(id % 10));
+        levels.add(LevelId(id), lifting(&[0], above));
+        levels.learn(LevelId(id), &key_of(&[Value::Int(i64::from(id / 10))]));
+    }
+    let row = |owner, n| Row::new(&[Value::Int(owner), Value::Int(n), Value::Null]);
+    let count = |levels: &TableLevels, delta: &Delta| {
+        levels.index.as_ref().map(|index| visited(index, delta).len())
+    };
+    assert_eq!(count(&levels, &Delta::insert(row(4, 3))), Some(3));
+    let moved = Delta::update(row(4, 3), row(5, 2)).expect("a change");
+    assert_eq!(count(&levels, &moved), Some(5));
+    let elsewhere = Delta::update(row(4, 3), row(44, 3)).expect("a change");
+    assert_eq!(count(&levels, &elsewhere), Some(3));
+    // With more constants than are worth telling apart, the condition alone decides.
+    (100..130).for_each(|n| levels.learn(LevelId(99), &key_of(&[Value::Int(n)])));
+    assert_eq!(count(&levels, &Delta::insert(row(200, 10))), Some(1));
+    assert_eq!(count(&levels, &Delta::insert(row(200, 9))), Some(0));
+    levels.forget(LevelId(0), &key_of(&[Value::Int(0)]));
+    assert_eq!(count(&levels, &Delta::insert(row(0, 2))), Some(1));
 }
 
 /// How many of the levels a row of one number is routed to.
