@@ -90,7 +90,7 @@ fn shapes_that_differ_in_a_range_are_not_each_visited() {
                     .order_by("name", Desc)
                     .limit(10)
             }),
-            6,
+            5,
         ),
     ];
     for (kind, query, expected) in kinds {
