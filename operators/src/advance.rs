@@ -80,10 +80,7 @@ impl Graph {
         debug_assert!(self.reached.is_empty(), "one transaction at a time");
         let mut queue = std::mem::take(&mut self.queue);
         for table in batch.tables() {
-            for at in 0..self.levels_of(table).len() {
-                let level = self.levels_of(table)[at];
-                self.enqueue(&mut queue, level);
-            }
+            self.enqueue_concerned(&mut queue, table, batch.table(table));
         }
         self.process_all(source, Some(batch), queue)
     }
@@ -158,9 +155,7 @@ impl Graph {
     ) -> Result<(), SourceError> {
         match (&level.input, batch) {
             (LevelInput::Scan(_), Some(batch)) => {
-                for delta in batch.table(level.table) {
-                    self.route_delta(source, level, delta)?;
-                }
+                self.route_deltas(source, level, batch.table(level.table))?;
                 for slot in 0..level.inner_edges {
                     let child = level.edges[slot].child;
                     if !self.level(child).batch.touched.is_empty() {
@@ -185,7 +180,7 @@ impl Graph {
     }
 
     /// Routes one row delta of a scan level's table to the partitions it concerns.
-    fn route_delta(
+    pub(crate) fn route_delta(
         &self,
         source: &dyn Source,
         level: &mut Level,
@@ -382,6 +377,7 @@ impl Graph {
     fn settle_level(&mut self, id: LevelId) {
         let level = self.level_mut(id);
         level.batch.queued = false;
+        level.batch.concern.clear();
         level.batch.touched.clear();
         let mut dirty = std::mem::take(&mut level.batch.dirty);
         for partition in dirty.drain(..) {
@@ -400,6 +396,7 @@ impl Graph {
         for &id in reached {
             let mut level = self.take_level(id);
             level.batch.queued = false;
+            level.batch.concern.clear();
             level.batch.touched.clear();
             for partition in std::mem::take(&mut level.batch.dirty) {
                 let held = level.partition_mut(partition);

@@ -87,7 +87,10 @@ impl Graph {
         let levels: usize =
             self.levels.iter().flatten().map(|level| level.partitions.bytes()).sum();
         let row_sets: usize = self.row_sets.values().map(|set| set.bytes()).sum();
-        levels + row_sets + self.flow.as_ref().map_or(0, |flow| flow.bytes() + self.row_bytes(flow))
+        levels
+            + self.dispatch.bytes()
+            + row_sets
+            + self.flow.as_ref().map_or(0, |flow| flow.bytes() + self.row_bytes(flow))
     }
 
     /// Bytes of the rows that relations have made.

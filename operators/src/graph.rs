@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::advance::Queue;
+use crate::dispatch::Dispatch;
 use crate::holders::Holder;
 use crate::level::{FixedMap, Level, LevelId, PartitionId, fixed_hasher};
 use crate::plan::{Binding, LevelPlan, Plan};
@@ -41,10 +42,8 @@ pub struct Graph {
     pub(crate) levels: Vec<Option<Box<Level>>>,
     pub(crate) free: Vec<u32>,
     pub(crate) by_plan: FixedMap<Arc<LevelPlan>, LevelId>,
-    /// Scan levels by table number.
-    pub(crate) by_table: Vec<Vec<LevelId>>,
-    /// Scan levels of derived tables, by the table's number.
-    pub(crate) by_derived: Vec<Vec<LevelId>>,
+    /// Scan levels by table.
+    pub(crate) dispatch: Dispatch,
     /// The derived tables; absent where there are none.
     pub(crate) flow: Option<Box<Flow>>,
     /// Partitions that may have lost their last holder.
@@ -77,8 +76,7 @@ impl Graph {
             levels: Vec::new(),
             free: Vec::new(),
             by_plan: FixedMap::with_hasher(fixed_hasher()),
-            by_table: Vec::new(),
-            by_derived: Vec::new(),
+            dispatch: Dispatch::default(),
             flow: None,
             sweep: Vec::new(),
             fresh: Vec::new(),
@@ -246,6 +244,7 @@ impl Graph {
     /// Tells a level and those below it that a binding is in use.
     fn learn_binding(&mut self, id: LevelId, binding: &Arc<Binding>) {
         if self.level_mut(id).bindings.add(binding) {
+            self.dispatch.learn(id, self.level(id).table, binding);
             for (slot, child) in self.children(id).into_iter().enumerate() {
                 self.learn_binding(child, &binding.children[slot]);
             }
@@ -255,6 +254,7 @@ impl Graph {
     /// Tells a level and those below it that a binding is not in use any more.
     fn forget_binding(&mut self, id: LevelId, binding: &Arc<Binding>) {
         if self.level_mut(id).bindings.remove(binding) {
+            self.dispatch.forget(id, self.level(id).table, binding);
             for (slot, child) in self.children(id).into_iter().enumerate() {
                 self.forget_binding(child, &binding.children[slot]);
             }

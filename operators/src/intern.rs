@@ -9,7 +9,6 @@ use crate::graph::Graph;
 use crate::level::{Level, LevelEdge, LevelId, LevelInput, ScanInput, Slot};
 use crate::plan::{Edge, Input, LevelPlan};
 use crate::route::{distinct_columns, reads};
-use crate::schema::TableId;
 use crate::source::{ScanId, ScanShape, Source, SourceError};
 
 impl Graph {
@@ -116,12 +115,12 @@ impl Graph {
     fn install(&mut self, level: Level) -> LevelId {
         let id = LevelId(self.free.pop().unwrap_or(self.levels.len() as u32));
         if let LevelInput::Scan(_) = level.input {
-            self.levels_over(level.table).push(id);
+            self.dispatch.add(id, &level.plan);
         }
         for (slot, edge) in level.edges.iter().enumerate() {
             let is_gate = level.is_gate(slot as Slot);
             let child = self.level_mut(edge.child);
-            child.parents.push((id, slot as Slot));
+            child.parents.insert((id, slot as Slot));
             child.gate_parents += usize::from(is_gate);
         }
         self.by_plan.insert(Arc::clone(&level.plan), id);
@@ -130,28 +129,6 @@ impl Graph {
         }
         self.put_level(id, Box::new(level));
         id
-    }
-
-    /// The scan levels of a table.
-    #[inline]
-    pub(crate) fn levels_of(&self, table: TableId) -> &[LevelId] {
-        let (lists, at) = match table.derived_number() {
-            None => (&self.by_table, table.0 as usize),
-            Some(number) => (&self.by_derived, number as usize),
-        };
-        lists.get(at).map_or(&[], Vec::as_slice)
-    }
-
-    /// The scan levels of a table, to change.
-    fn levels_over(&mut self, table: TableId) -> &mut Vec<LevelId> {
-        let (lists, at) = match table.derived_number() {
-            None => (&mut self.by_table, table.0 as usize),
-            Some(number) => (&mut self.by_derived, number as usize),
-        };
-        if lists.len() <= at {
-            lists.resize(at + 1, Vec::new());
-        }
-        &mut lists[at]
     }
 
     /// Drops a level that has neither partitions nor parents, and then its children likewise.
@@ -164,14 +141,14 @@ impl Graph {
         self.free.push(id.0);
         self.by_plan.remove(&*level.plan);
         if let LevelInput::Scan(scan) = &level.input {
-            self.levels_over(level.table).retain(|other| *other != id);
+            self.dispatch.remove(id, &level.plan);
             source.release(scan.scan);
         }
         for (slot, edge) in level.edges.iter().enumerate() {
             edge.parents.into_iter().chain(edge.body).for_each(|scan| source.release(scan));
             let is_gate = level.is_gate(slot as Slot);
             let child = self.level_mut(edge.child);
-            child.parents.retain(|parent| *parent != (id, slot as Slot));
+            child.parents.swap_remove(&(id, slot as Slot));
             child.gate_parents -= usize::from(is_gate);
         }
         for edge in &level.edges {

@@ -231,6 +231,26 @@ pub(crate) fn encode_raw(buf: &mut KeyBuffer, value: RawValue<'_>, direction: Di
     }
 }
 
+/// No value but null is encoded with a first byte below this.
+pub(crate) const FIRST_NON_NULL: u8 = TAG_FALSE;
+/// No value is encoded with this first byte or a greater one.
+pub(crate) const BEHIND_ALL: u8 = TAG_JSON + 1;
+
+/// Whether an ascending encoding is that of null.
+pub(crate) fn is_null(encoded: &[u8]) -> bool {
+    encoded.first() == Some(&TAG_NULL)
+}
+
+/// The first bytes with which values of the kind of an encoded one are encoded ascending: from the
+/// first of the two up to, but not including, the second.
+pub(crate) fn kind_bounds(encoded: &[u8]) -> (u8, u8) {
+    match encoded.first() {
+        Some(&(TAG_FALSE | TAG_TRUE)) => (TAG_FALSE, TAG_TRUE + 1),
+        Some(&tag) => (tag, tag + 1),
+        None => (TAG_NULL, BEHIND_ALL),
+    }
+}
+
 #[inline]
 fn push_int(buf: &mut KeyBuffer, value: i64) {
     let double = value as f64;

@@ -8,8 +8,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use indexmap::IndexSet;
+
 use crate::bindings::Bindings;
 use crate::delta::ColumnSet;
+use crate::dispatch::Concern;
 use crate::filter::Filter;
 use crate::key::{Key, KeySpec};
 use crate::partition::{Partition, Partitions};
@@ -96,7 +99,7 @@ pub(crate) struct Level {
     /// Longest way down; children are processed before parents.
     pub(crate) height: u32,
     /// The levels with an edge to this one, with the edge's slot.
-    pub(crate) parents: Vec<(LevelId, Slot)>,
+    pub(crate) parents: IndexSet<(LevelId, Slot), ahash::RandomState>,
     /// How many of `parents` use this level as a gate.
     pub(crate) gate_parents: usize,
     pub(crate) partitions: Partitions,
@@ -112,6 +115,8 @@ pub(crate) struct Level {
 pub(crate) struct LevelBatch {
     /// Whether the level waits to be processed.
     pub(crate) queued: bool,
+    /// Which deltas of its table a scan level is to look at.
+    pub(crate) concern: Concern,
     /// Partitions with a change in or below them, each once.
     pub(crate) dirty: Vec<u32>,
     /// For a level used as a gate: routes at which some row's membership may have changed, with
@@ -141,7 +146,7 @@ impl Level {
             edges,
             inner_edges,
             height,
-            parents: Vec::new(),
+            parents: IndexSet::with_hasher(fixed_hasher()),
             gate_parents: 0,
             partitions: Partitions::new(),
             bindings: Bindings::new(gates),

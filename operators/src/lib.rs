@@ -72,6 +72,7 @@
 pub mod advance;
 mod bindings;
 pub mod delta;
+mod dispatch;
 mod distinct;
 mod drive;
 mod exists;

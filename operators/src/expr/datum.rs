@@ -63,6 +63,18 @@ impl<'a> Datum<'a> {
         matches!(self, Datum::Blob(_))
     }
 
+    /// The value as a row would hold it.
+    #[inline]
+    pub(super) fn raw(&self) -> RawValue<'_> {
+        match self {
+            Datum::Null => RawValue::Null,
+            Datum::Int(value) => RawValue::Int(*value),
+            Datum::Float(value) => RawValue::Float(*value),
+            Datum::Text(text) => RawValue::Text(text),
+            Datum::Blob(bytes) => RawValue::Blob(bytes),
+        }
+    }
+
     /// The value as a result. Null for text that is not UTF-8.
     pub(super) fn into_value(self) -> Value {
         match self {

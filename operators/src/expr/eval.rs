@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::datum::Datum;
 use super::{BinaryOp, Collation, Expr, Function, MatchKind, UnaryOp, builtin, pattern};
+use crate::key::{Direction, KeyBuffer, encode_raw};
 use crate::row::Row;
 use crate::value::Value;
 
@@ -63,6 +64,17 @@ impl Expr {
     #[inline]
     pub fn holds(&self, row: &Row) -> bool {
         self.truth(row) == Some(true)
+    }
+
+    /// Appends the value for a row as a key: of two values by which expressions are compared under
+    /// a collation, the lesser has the lesser key, and equal ones have equal keys. Null comes
+    /// before all.
+    pub(crate) fn write_key(&self, row: &Row, collation: Collation, key: &mut KeyBuffer) {
+        let datum = match self.datum(row) {
+            Datum::Text(text) => Datum::Text(collation.fold(text)),
+            other => other,
+        };
+        encode_raw(key, datum.raw(), Direction::Asc);
     }
 
     pub(super) fn datum<'a>(&'a self, row: &'a Row) -> Datum<'a> {

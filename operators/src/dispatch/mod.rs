@@ -1,0 +1,175 @@
+//! `dispatch`: from a changed row of a table to the levels that it may concern.
+//!
+//! A level is concerned by a change if the old or the new row may pass its condition: a row that
+//! passes neither before nor after is in none of its windows and enters none, and no gate above
+//! depends on it. Where a table has many levels, each is found by the constants of its lifted
+//! columns that are in use (`index`), and among those with the same by the values that its rows
+//! must have in one column, or in one expression (`cover`). So queries that differ in a constant,
+//! a range or the list of an IN are not each visited. Where a table has few levels, all are.
+//!
+//! Cost: per change one look-up for each set of lifted columns, and one, O(log levels + hits), for
+//! each column or expression that levels are found by. State: an entry per level, and for each of
+//! its constants one per interval of its cover.
+
+use std::sync::Arc;
+
+use crate::advance::Queue;
+use crate::delta::Delta;
+use crate::graph::Graph;
+use crate::level::{Level, LevelId};
+use crate::plan::{Binding, LevelPlan};
+use crate::route::constants;
+use crate::schema::TableId;
+use crate::source::{Source, SourceError};
+
+use table::TableLevels;
+
+mod cover;
+mod index;
+mod intervals;
+mod shelf;
+mod table;
+#[cfg(test)]
+mod tests;
+
+/// The scan levels of all tables.
+#[derive(Debug, Default)]
+pub(crate) struct Dispatch {
+    base: Vec<TableLevels>,
+    derived: Vec<TableLevels>,
+}
+
+/// Which of its table's deltas concern a level in the transaction in flight.
+#[derive(Debug, Default)]
+pub(crate) struct Concern {
+    /// All of them.
+    pub(crate) all: bool,
+    /// Otherwise those at these positions, ascending.
+    pub(crate) deltas: Vec<u32>,
+}
+
+/// Positions of deltas are kept in memory from one transaction to the next up to this many.
+const KEPT: usize = 64;
+
+impl Concern {
+    fn add(&mut self, at: u32) {
+        if self.deltas.last() != Some(&at) {
+            self.deltas.push(at);
+        }
+    }
+
+    /// Forgets a transaction that is over.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.all = false;
+        self.deltas.clear();
+        if self.deltas.capacity() > KEPT {
+            self.deltas = Vec::new();
+        }
+    }
+}
+
+impl Dispatch {
+    /// Adds a level over a table.
+    pub(crate) fn add(&mut self, level: LevelId, plan: &Arc<LevelPlan>) {
+        self.table_mut(plan.table).add(level, Arc::clone(plan));
+    }
+
+    /// Takes a level over a table away.
+    pub(crate) fn remove(&mut self, level: LevelId, plan: &LevelPlan) {
+        self.table_mut(plan.table).remove(level);
+    }
+
+    /// Counts a binding that has come into use in a level.
+    pub(crate) fn learn(&mut self, level: LevelId, table: TableId, binding: &Binding) {
+        if !binding.constants.is_empty() {
+            self.table_mut(table).learn(level, &constants(binding));
+        }
+    }
+
+    /// Takes back a binding that is not in use any more.
+    pub(crate) fn forget(&mut self, level: LevelId, table: TableId, binding: &Binding) {
+        if !binding.constants.is_empty() {
+            self.table_mut(table).forget(level, &constants(binding));
+        }
+    }
+
+    /// Bytes of the lists and indexes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.base.iter().chain(&self.derived).map(TableLevels::bytes).sum()
+    }
+
+    fn table(&self, table: TableId) -> Option<&TableLevels> {
+        match table.derived_number() {
+            None => self.base.get(table.0 as usize),
+            Some(number) => self.derived.get(number as usize),
+        }
+    }
+
+    fn table_mut(&mut self, table: TableId) -> &mut TableLevels {
+        let (tables, at) = match table.derived_number() {
+            None => (&mut self.base, table.0 as usize),
+            Some(number) => (&mut self.derived, number as usize),
+        };
+        if tables.len() <= at {
+            tables.resize_with(at + 1, TableLevels::default);
+        }
+        &mut tables[at]
+    }
+}
+
+impl Graph {
+    /// Makes the levels wait that changes of a table may concern, and tells them which.
+    pub(crate) fn enqueue_concerned(
+        &mut self,
+        queue: &mut Queue,
+        table: TableId,
+        deltas: &[Delta],
+    ) {
+        let Some(levels) = self.dispatch.table(table) else { return };
+        if levels.index.is_none() {
+            for at in 0..levels.len() {
+                self.enqueue_at(queue, table, at);
+            }
+            return;
+        }
+        let Some(index) = self.dispatch.table_mut(table).index.take() else { return };
+        for level in index.always() {
+            self.level_mut(level).batch.concern.all = true;
+            self.enqueue(queue, level);
+        }
+        for (at, delta) in (0u32..).zip(deltas) {
+            index.concerned(delta, &mut |level| {
+                self.level_mut(level).batch.concern.add(at);
+                self.enqueue(queue, level);
+            });
+        }
+        self.dispatch.table_mut(table).index = Some(index);
+    }
+
+    /// Routes those of a table's deltas that concern a scan level.
+    pub(crate) fn route_deltas(
+        &self,
+        source: &dyn Source,
+        level: &mut Level,
+        deltas: &[Delta],
+    ) -> Result<(), SourceError> {
+        if level.batch.concern.all {
+            return deltas.iter().try_for_each(|delta| self.route_delta(source, level, delta));
+        }
+        for at in 0..level.batch.concern.deltas.len() {
+            let delta = &deltas[level.batch.concern.deltas[at] as usize];
+            self.route_delta(source, level, delta)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a table's level at a position wait for all changes.
+    fn enqueue_at(&mut self, queue: &mut Queue, table: TableId, at: usize) {
+        let Some(level) = self.dispatch.table(table).and_then(|levels| levels.at(at)) else {
+            return;
+        };
+        self.level_mut(level).batch.concern.all = true;
+        self.enqueue(queue, level);
+    }
+}

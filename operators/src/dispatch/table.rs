@@ -1,0 +1,163 @@
+//! The scan levels of one table.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use smallvec::SmallVec;
+
+use crate::key::Key;
+use crate::level::{LevelId, fixed_hasher};
+use crate::plan::{Input, LevelPlan};
+
+use super::index::Index;
+
+/// Up to this many levels of a table are visited one by one.
+pub(super) const FEW: usize = 8;
+
+/// A level with more constants in use than this is not told by them: one that serves so many
+/// queries is worth a visit.
+const CONSTANTS_MAX: usize = 16;
+
+/// The scan levels of one table, with an index of them where they are many.
+#[derive(Debug)]
+pub(super) struct TableLevels {
+    listed: IndexMap<LevelId, Listed, ahash::RandomState>,
+    pub(super) index: Option<Box<Index>>,
+}
+
+/// One level, and for which rows it is in the index.
+#[derive(Debug)]
+struct Listed {
+    plan: Arc<LevelPlan>,
+    places: Places,
+}
+
+#[derive(Debug)]
+enum Places {
+    /// For the rows that have these values in the lifted columns, each in use by so many bindings.
+    Constants(SmallVec<[(Key, u32); 1]>),
+    /// Whatever a row has there.
+    Any,
+}
+
+impl Default for TableLevels {
+    fn default() -> TableLevels {
+        TableLevels { listed: IndexMap::with_hasher(fixed_hasher()), index: None }
+    }
+}
+
+impl TableLevels {
+    /// The number of levels.
+    pub(super) fn len(&self) -> usize {
+        self.listed.len()
+    }
+
+    /// The level at a position.
+    pub(super) fn at(&self, position: usize) -> Option<LevelId> {
+        self.listed.get_index(position).map(|(level, _)| *level)
+    }
+
+    /// Adds a level for which no constants are in use yet.
+    pub(super) fn add(&mut self, level: LevelId, plan: Arc<LevelPlan>) {
+        let places = match lifted(&plan) {
+            [] => Places::Any,
+            _ => Places::Constants(SmallVec::new()),
+        };
+        let listed = Listed { plan, places };
+        if let Some(index) = &mut self.index {
+            listed.put(index, level);
+        }
+        self.listed.insert(level, listed);
+        if self.index.is_none() && self.listed.len() > FEW {
+            let mut index = Box::new(Index::default());
+            self.listed.iter().for_each(|(level, listed)| listed.put(&mut index, *level));
+            self.index = Some(index);
+        }
+    }
+
+    /// Takes a level away.
+    pub(super) fn remove(&mut self, level: LevelId) {
+        let Some(listed) = self.listed.swap_remove(&level) else { return };
+        // Not at once, so that a table with about so many is not indexed time and again.
+        if self.listed.len() <= FEW / 2 {
+            self.index = None;
+        }
+        if let Some(index) = &mut self.index {
+            listed.take(index, level);
+        }
+    }
+
+    /// Counts a use of the constants of a level.
+    pub(super) fn learn(&mut self, level: LevelId, constants: &Key) {
+        let Some(listed) = self.listed.get_mut(&level) else { return };
+        let Places::Constants(known) = &mut listed.places else { return };
+        if let Some((_, uses)) = known.iter_mut().find(|(known, _)| known == constants) {
+            *uses += 1;
+            return;
+        }
+        if known.len() < CONSTANTS_MAX {
+            known.push((constants.clone(), 1));
+            if let Some(index) = &mut self.index {
+                index.add(level, &listed.plan, lifted(&listed.plan), constants);
+            }
+            return;
+        }
+        if let Some(index) = &mut self.index {
+            listed.take(index, level);
+        }
+        listed.places = Places::Any;
+        if let Some(index) = &mut self.index {
+            listed.put(index, level);
+        }
+    }
+
+    /// Gives back a use of the constants of a level.
+    pub(super) fn forget(&mut self, level: LevelId, constants: &Key) {
+        let Some(listed) = self.listed.get_mut(&level) else { return };
+        let Places::Constants(known) = &mut listed.places else { return };
+        let Some(at) = known.iter().position(|(known, _)| known == constants) else { return };
+        known[at].1 -= 1;
+        if known[at].1 == 0 {
+            known.swap_remove(at);
+            if let Some(index) = &mut self.index {
+                index.remove(level, &listed.plan, lifted(&listed.plan), constants);
+            }
+        }
+    }
+
+    /// Bytes of the list and the index.
+    pub(super) fn bytes(&self) -> usize {
+        let listed = size_of::<(LevelId, Listed)>() + 2 * size_of::<usize>();
+        self.listed.capacity() * listed + self.index.as_ref().map_or(0, |index| index.bytes())
+    }
+}
+
+impl Listed {
+    fn put(&self, index: &mut Index, level: LevelId) {
+        match &self.places {
+            Places::Any => index.add(level, &self.plan, &[], &Key::default()),
+            Places::Constants(known) => {
+                let lifted = lifted(&self.plan);
+                known.iter().for_each(|(key, _)| index.add(level, &self.plan, lifted, key));
+            }
+        }
+    }
+
+    fn take(&self, index: &mut Index, level: LevelId) {
+        match &self.places {
+            Places::Any => index.remove(level, &self.plan, &[], &Key::default()),
+            Places::Constants(known) => {
+                let lifted = lifted(&self.plan);
+                known.iter().for_each(|(key, _)| index.remove(level, &self.plan, lifted, key));
+            }
+        }
+    }
+}
+
+/// The lifted columns of a scan.
+fn lifted(plan: &LevelPlan) -> &[usize] {
+    match &plan.input {
+        Input::Scan { partition, correlated, .. } => &partition[*correlated..],
+        Input::Junction { .. } => &[],
+    }
+}
