@@ -15,6 +15,10 @@ pub struct Scale(u32);
 impl Scale {
     /// As many rows as the reference.
     pub const ONE: Scale = Scale(10);
+    /// A tenth of them.
+    pub const TENTH: Scale = Scale(1);
+    /// Ten times as many.
+    pub const TEN: Scale = Scale(100);
 
     /// A whole number above zero, or `0.1` to `0.9`.
     pub fn parse(text: &str) -> Option<Scale> {
@@ -28,6 +32,11 @@ impl Scale {
     /// As a number.
     pub fn factor(self) -> f64 {
         f64::from(self.0) / 10.0
+    }
+
+    /// The name of a workload in the output: `W4` at scale 1, else `W4@10`.
+    pub fn name_of(self, workload: &str) -> String {
+        if self == Scale::ONE { workload.to_owned() } else { format!("{workload}@{self}") }
     }
 
     /// The sizes of the tables.

@@ -4,6 +4,7 @@
 //! repeat, so that every figure comes from a fresh process, and summarises what those print.
 
 mod options;
+mod plots;
 mod table;
 
 use std::process::{Command, ExitCode, Stdio};
@@ -12,6 +13,7 @@ use penstock::Error;
 
 use crate::alloc::start_counting;
 use crate::data::Data;
+use crate::plot::figures::Figures;
 use crate::report::{BYTES, Origin, Outcome, Samples};
 use crate::resident::Resident;
 use crate::setting::{Scale, Setting, SourceKind};
@@ -27,7 +29,10 @@ pub fn main(arguments: &[String]) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Parsed::Child(child)) => run_child(&child),
-        Ok(Parsed::Run(options)) => run(&options),
+        Ok(Parsed::Run(options)) => finish(run(&options)),
+        Ok(Parsed::Plots(options, folder, lines)) => {
+            finish(plots::draw(&options, &folder, lines.as_deref()))
+        }
         Err(problem) => {
             eprintln!("workloads: {problem}\nSee workloads --help.");
             ExitCode::from(2)
@@ -90,29 +95,50 @@ fn reference(workload: &Workload, scale: Scale) -> Option<&'static str> {
     workload.check.filter(|_| scale == Scale::ONE)
 }
 
-fn run(options: &Options) -> ExitCode {
-    if !options.json {
-        println!("{}", table::head());
-    }
+fn finish(is_right: bool) -> ExitCode {
+    if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run(options: &Options) -> bool {
     let meant: Vec<&Workload> = match options.only.as_slice() {
         [] => WORKLOADS.iter().collect(),
         only => all().filter(|workload| only.contains(&workload.name)).collect(),
     };
+    print_head(options);
     let mut is_right = true;
     for workload in meant {
         for &source in &options.sources {
             for &engine in &options.engines {
-                is_right &= run_one(options, workload, engine, source);
+                is_right &= run_one(options, workload, engine, source, &mut Figures::default());
             }
         }
     }
-    if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    is_right
 }
 
-/// Runs and prints one workload by one engine; returns whether all went well.
-fn run_one(options: &Options, workload: &Workload, engine: Engine, source: SourceKind) -> bool {
+fn print_head(options: &Options) {
+    if !options.json {
+        println!("{}", table::head());
+    }
+}
+
+/// Runs one workload by one engine, prints its figures and adds them to others; returns whether all
+/// went well.
+fn run_one(
+    options: &Options,
+    workload: &Workload,
+    engine: Engine,
+    source: SourceKind,
+    figures: &mut Figures,
+) -> bool {
     match samples(options, workload, engine, source) {
-        Ok(Some(samples)) => print(options, workload, engine, source, &samples),
+        Ok(Some(samples)) => {
+            let name = options.scale.name_of(workload.name);
+            for summary in samples.summaries() {
+                figures.add(&name, &summary.metric, summary.value);
+            }
+            print(options, workload, engine, source, &samples)
+        }
         Ok(None) => true,
         Err(problem) => {
             let (engine, source) = (engine.name(), source.name());
@@ -160,11 +186,6 @@ fn spawn(child: &Child) -> Result<String, String> {
     String::from_utf8(output.stdout).map_err(|error| error.to_string())
 }
 
-/// The name of a workload in the output: `W4` at scale 1, else `W4@10`.
-fn scaled_name(name: &str, scale: Scale) -> String {
-    if scale == Scale::ONE { name.to_owned() } else { format!("{name}@{scale}") }
-}
-
 /// Prints the figures of one workload; returns whether its checksums are right.
 fn print(
     options: &Options,
@@ -173,7 +194,7 @@ fn print(
     source: SourceKind,
     samples: &Samples,
 ) -> bool {
-    let workload_name = scaled_name(workload.name, options.scale);
+    let workload_name = options.scale.name_of(workload.name);
     let origin = Origin { engine: engine.name(), source: source.name(), workload: &workload_name };
     for summary in samples.summaries() {
         let known = workload.figure(source, &summary.metric);

@@ -1,6 +1,7 @@
 //! Arguments.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use crate::setting::{Scale, SourceKind};
 use crate::workloads::{Workload, all, named};
@@ -22,6 +23,9 @@ USAGE: workloads [OPTIONS]
                       scale 1; otherwise results are compared with an evaluation from scratch,
                       and the name in the output has the scale after it (W4@10)
   --json              one line of JSON per metric
+  --plots DIR         draws the curves of BENCHMARKS.md into a folder, a file of SVG for each, after
+                      the runs that they need (of all of them, or of those in --only)
+  --lines FILE        with --plots: nothing is run, the values are those in lines of JSON
   --help              this text
 
 Over SQLite every run does the same work with SQLite alone beside ours, in turns:
@@ -68,11 +72,13 @@ impl Engine {
 pub(super) enum Parsed {
     Help,
     Run(Options),
+    /// Draw the curves into a folder, from the lines in a file or else from runs.
+    Plots(Options, PathBuf, Option<PathBuf>),
     Child(Child),
 }
 
 /// What to run.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Options {
     pub(super) sources: Vec<SourceKind>,
     pub(super) engines: Vec<Engine>,
@@ -118,6 +124,7 @@ pub(super) fn parse(arguments: &[String]) -> Result<Parsed, String> {
         json: false,
     };
     let (mut child, mut bytes) = (None, false);
+    let (mut plots, mut lines) = (None, None);
     let mut arguments = arguments.iter().map(String::as_str);
     while let Some(argument) = arguments.next() {
         let mut value =
@@ -130,6 +137,8 @@ pub(super) fn parse(arguments: &[String]) -> Result<Parsed, String> {
             "--only" => options.only = only(value()?)?,
             "--repeats" => options.repeats = positive(argument, value()?)? as usize,
             "--scale" => options.scale = scale(value()?)?,
+            "--plots" => plots = Some(PathBuf::from(value()?)),
+            "--lines" => lines = Some(PathBuf::from(value()?)),
             "--child" => child = Some(value()?.to_owned()),
             "--bytes" => bytes = true,
             unknown => return Err(format!("there is no option {unknown}")),
@@ -139,7 +148,11 @@ pub(super) fn parse(arguments: &[String]) -> Result<Parsed, String> {
         (Some(workload), &[engine], &[source]) => {
             Parsed::Child(Child { workload, engine, source, scale: options.scale, bytes })
         }
-        _ => Parsed::Run(options),
+        _ => match (plots, lines) {
+            (Some(folder), lines) => Parsed::Plots(options, folder, lines),
+            (None, Some(_)) => return Err("--lines needs --plots".to_owned()),
+            (None, None) => Parsed::Run(options),
+        },
     })
 }
 
@@ -256,6 +269,7 @@ mod tests {
             ("--engine zql", "there is no engine zql; there are: penstock, hand, all"),
             ("--repeats 0", "--repeats needs a number from 1 on, found 0"),
             ("--scale", "--scale needs a value after it"),
+            ("--lines figures.jsonl", "--lines needs --plots"),
             ("--scale 0.05", "--scale needs a whole number or 0.1 to 0.9, found 0.05"),
             ("--scale 0", "--scale needs a whole number or 0.1 to 0.9, found 0"),
             ("--fast", "there is no option --fast"),

@@ -6,7 +6,8 @@ use std::cmp::Reverse;
 use super::{check, entries};
 use crate::check::Check;
 use crate::data::{
-    Comment, Data, Draws, IssueEdit, T0, added_comment_id, comment_adds, comment_id, issue_id,
+    Comment, Data, Draws, EDITS_FROM, IssueEdit, T0, added_comment_id, comment_adds, comment_id,
+    issue_id,
 };
 
 /// How long the span is over which `modified` is drawn, in milliseconds.
@@ -16,7 +17,7 @@ pub const LIST: usize = 10;
 /// The limit of the lists of issues modified after an instant.
 pub const AFTER: usize = 10;
 /// The length of the IN lists.
-pub const FOLLOWED: usize = 5;
+pub const PINNED: usize = 5;
 /// The number of changes.
 pub const CHANGES: usize = 10_000;
 
@@ -49,7 +50,7 @@ pub fn instants(count: usize) -> impl Iterator<Item = i64> {
 /// `count` lists of issues, together all of them in turn.
 pub fn lists(data: &Data, count: usize) -> impl Iterator<Item = Vec<u32>> {
     let mut issues = (0..data.sizes.issues).cycle();
-    (0..count).map(move |_| issues.by_ref().take(FOLLOWED).collect())
+    (0..count).map(move |_| issues.by_ref().take(PINNED).collect())
 }
 
 /// Edits that move an issue to an instant drawn from the span (seed 9): per edit draws the issue and
@@ -64,21 +65,28 @@ pub fn reschedules(data: &Data) -> Vec<IssueEdit> {
     (0..CHANGES).map(edit).collect()
 }
 
-/// Added comments of which half go to the first `watched` issues, so that a change is seen by about
-/// as many queries however many there are.
-fn adds(data: &Data, watched: usize) -> Vec<Comment> {
-    let watched = data.sizes.issues.min(u32::try_from(watched).unwrap_or(u32::MAX));
-    comment_adds(data, &(0..watched).collect::<Vec<u32>>(), CHANGES)
+/// The first issues, as many as are watched; there may be fewer.
+fn first(data: &Data, watched: usize) -> u32 {
+    data.sizes.issues.min(u32::try_from(watched).unwrap_or(u32::MAX))
 }
 
-/// The changes of W5c and Te.
+/// The changes of W5c and Te: added comments of which half go to the issues watched, so that a change
+/// is seen by about as many queries however many there are.
 pub fn discussion_adds(data: &Data, queries: usize) -> Vec<Comment> {
-    adds(data, queries)
+    comment_adds(data, &(0..first(data, queries)).collect::<Vec<u32>>(), CHANGES)
 }
 
-/// The changes of Ti.
-pub fn followed_adds(data: &Data, queries: usize) -> Vec<Comment> {
-    adds(data, queries * FOLLOWED)
+/// The changes of Ti: edits as the *issue edits*, of which half go to the issues watched (seed 9;
+/// per edit draws whether, and which issue).
+pub fn pinned_edits(data: &Data, queries: usize) -> Vec<IssueEdit> {
+    let watched = first(data, queries * PINNED);
+    let mut draws = Draws::new(9);
+    let edit = |k| {
+        let from = if draws.below(2) == 0 { watched } else { data.sizes.issues };
+        let issue = draws.below(from);
+        IssueEdit { issue, modified: EDITS_FROM + k, open: data.issues[issue as usize].open }
+    };
+    (0..).take(CHANGES).map(edit).collect()
 }
 
 /// The comments of each issue as (created, id), the last created first.
@@ -104,25 +112,30 @@ pub fn discussions(data: &Data, queries: usize) -> Check {
 }
 
 /// Ti: the results of so many queries.
-pub fn followed(data: &Data, queries: usize) -> Check {
-    let comments = comments(data, &followed_adds(data, queries));
-    let mut check = Check::default();
-    for list in lists(data, queries) {
-        let mut list: Vec<_> = list.iter().flat_map(|issue| &comments[*issue as usize]).collect();
-        list.sort();
+pub fn pinned(data: &Data, queries: usize) -> Check {
+    let modified = after_edits(data, &pinned_edits(data, queries));
+    let mut found = Vec::new();
+    for mut list in lists(data, queries) {
+        list.sort_by_key(|issue| (Reverse(modified[*issue as usize]), *issue));
         // A list over few issues may name one of them twice.
         list.dedup();
-        list.iter().take(LIST).for_each(|(_, id)| check.entry(id));
+        found.extend(list);
     }
-    check
+    check(&found)
+}
+
+/// When each issue was modified last, after some edits.
+fn after_edits(data: &Data, edits: &[IssueEdit]) -> Vec<i64> {
+    let mut modified: Vec<i64> = data.issues.iter().map(|issue| issue.modified).collect();
+    for edit in edits {
+        modified[edit.issue as usize] = edit.modified;
+    }
+    modified
 }
 
 /// Every issue as (modified, number) after the reschedules, the first modified first.
 fn scheduled(data: &Data) -> Vec<(i64, Reverse<u32>)> {
-    let mut modified: Vec<i64> = data.issues.iter().map(|issue| issue.modified).collect();
-    for edit in reschedules(data) {
-        modified[edit.issue as usize] = edit.modified;
-    }
+    let modified = after_edits(data, &reschedules(data));
     let mut order: Vec<_> = modified.into_iter().zip((0..).map(Reverse)).collect();
     order.sort();
     order

@@ -70,11 +70,10 @@ pub fn after(instant: i64) -> Query {
     later.order_by("modified", Asc).limit(AFTER)
 }
 
-/// Ti: the last comments on some issues.
-pub fn followed(followed: &[u32]) -> Query {
-    let ids: Vec<String> = followed.iter().map(|issue| issue_id(*issue)).collect();
-    let comments = Query::table("comment").filter(col("issueId").in_(ids));
-    comments.order_by("created", Desc).limit(LIST)
+/// Ti: some issues, the last modified first.
+pub fn pinned(pinned: &[u32]) -> Query {
+    let ids: Vec<String> = pinned.iter().map(|issue| issue_id(*issue)).collect();
+    issues().filter(col("id").in_(ids)).limit(LIST)
 }
 
 /// W7: open issues with all their comments.

@@ -23,10 +23,10 @@ const RANGES: &str = "So many live queries that differ in the literals of ranges
     each leaves two of the intervals and enters two.";
 const OPEN_ENDED: &str = "So many live queries modified > x, by modified, id; limit 10; under the edits \
     of Tr. A row passes the filters of half of them and comes into the windows of few.";
-const LISTS: &str = "So many live queries issueId IN (five issues), of comments by created desc, id; \
-    limit 10; under 10 000 added comments, half of them to the issues in view.";
-const EQUALITIES: &str = "As Ti10000 with issueId = one issue: constants of equality are lifted, so \
-    that these are bindings of one shape.";
+const LISTS: &str = "So many live queries id IN (five issues), by modified desc, id; limit 10; under \
+    10 000 edits, half of them of the issues in view.";
+const EQUALITIES: &str = "W5c once more, in so many: they differ in a constant of equality, which is \
+    lifted, so that all are bindings of one shape.";
 const APART: &str = "A tree of six levels with three rows in each list (1092 rows in view), each level a \
     table, 55 986 rows in all; under 10 000 new titles for rows in view at the depth that the \
     name says (0: the top), and push_move_cpu: 2000 rows of that depth, in view or not, that \
@@ -89,7 +89,7 @@ const fn open_ended<const N: usize>(name: &'static str) -> Workload {
 }
 
 const fn lists<const N: usize>(name: &'static str) -> Workload {
-    scale(name, LISTS, shapes::lists_of::<N>, Some(|data| scratch::followed(data, N)))
+    scale(name, LISTS, shapes::lists_of::<N>, Some(|data| scratch::pinned(data, N)))
 }
 
 const fn equalities<const N: usize>(name: &'static str) -> Workload {

@@ -10,11 +10,13 @@ use super::subjects::NO_INDEXES;
 use super::watched::{Watched, requery};
 use crate::report::Outcome;
 use crate::scratch::shapes::{
-    calendars, discussion_adds, followed_adds, instants, lists, reschedules,
+    calendars, discussion_adds, instants, lists, pinned_edits, reschedules,
 };
 use crate::setting::{Opened, Setting};
 use crate::tables::{comment_changes, edit_changes};
 
+/// At most so many results are compared with a fresh evaluation by the engine.
+const VERIFIED: usize = 1_000;
 /// The units of counts per change.
 const LEVELS: &str = "levels/op";
 const PATCHES: &str = "patches/op";
@@ -34,7 +36,10 @@ pub(super) fn shapes(
     push(opened, singly(changes), &mut outcome, None, || watched.take())?;
     outcome.push("levels_reached", watched.deltas_in() as f64 / count, LEVELS);
     outcome.push("patches", watched.patches as f64 / count, PATCHES);
-    db.verify()?;
+    // Beyond that the check has to do: hydrating some of these shapes reads the whole table.
+    if queries.len() <= VERIFIED {
+        db.verify()?;
+    }
     outcome.check = Some(watched.check());
     Ok((outcome, watched))
 }
@@ -67,8 +72,9 @@ pub(super) fn open_ended<const SHAPES: usize>(setting: &Setting) -> Result<Outco
 /// Ti with `SHAPES` shapes.
 pub(super) fn lists_of<const SHAPES: usize>(setting: &Setting) -> Result<Outcome, Error> {
     let data = &setting.data;
-    let queries = lists(data, SHAPES).map(|list| queries::followed(&list));
-    generated(setting, queries, |schema| comment_changes(schema, &followed_adds(data, SHAPES)))
+    let queries = lists(data, SHAPES).map(|list| queries::pinned(&list));
+    let edits = pinned_edits(data, SHAPES);
+    generated(setting, queries, |schema| edit_changes(schema, data, &edits))
 }
 
 /// Te with `QUERIES` queries.

@@ -58,7 +58,7 @@ impl Visitors {
             }
             127 => {
                 let issues: Vec<u32> = (0..5).map(|_| self.draws.below(self.issues)).collect();
-                queries::followed(&issues)
+                queries::pinned(&issues)
             }
             191 => Query::sql(
                 "SELECT ownerId, count(*) AS issues FROM issue WHERE priority > ?1
