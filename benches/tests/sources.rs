@@ -48,7 +48,7 @@ fn all_sources_and_the_baseline_agree() {
 /// only.
 const OF_SCALE: [&str; 15] = [
     "W5cq100", "Tc100", "Tt100", "Tr10", "Tr100", "To10", "To100", "Ti10", "Ti100", "Te100", "D0",
-    "Ds3", "X100", "Xt100000", "L10000",
+    "Ds3", "X100", "Xt100000", "L1000",
 ];
 
 #[test]

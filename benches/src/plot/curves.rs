@@ -105,7 +105,7 @@ fn sizes(name: &'static str, workload: &str, metric: &str) -> Measured {
         Point { x: f64::from(scale.sizes().issues), run, metric: metric.to_owned() }
     };
     let points = SCALES.iter().map(point).collect();
-    Measured { name, points, dashed: metric == AGAIN }
+    Measured { name, points, dashed: false }
 }
 
 /// A line over the course of the long run.
@@ -193,7 +193,6 @@ pub fn curves() -> Vec<Curve> {
                 sizes("1000 queries (W5q1000)", "W5q1000", PUSH),
                 sizes("groups (W9)", "W9", PUSH),
                 sizes("top of counts (W11)", "W11", PUSH),
-                sizes("W9, evaluated again", "W9", AGAIN),
             ],
         },
         Curve {
