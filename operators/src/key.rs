@@ -312,6 +312,14 @@ impl KeySpec {
         }
     }
 
+    /// Whether these bytes are the key of a row.
+    #[inline]
+    pub fn is_key_of(&self, key: &[u8], row: &Row) -> bool {
+        let mut buf = KeyBuffer::new();
+        self.write(row, &mut buf);
+        buf[..] == *key
+    }
+
     /// The key of a row. Allocates only where it is longer than 30 bytes.
     #[inline]
     pub fn key(&self, row: &Row) -> Key {

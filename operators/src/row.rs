@@ -210,7 +210,24 @@ impl Row {
         if columns != other.len() {
             return ColumnSet::ALL;
         }
-        (0..columns).filter(|column| self.stored(*column) != other.stored(*column)).collect()
+        let (ours, theirs) = (self.bytes(), other.bytes());
+        if ours[0] == WIDE || theirs[0] == WIDE {
+            let differs = |column: &usize| self.stored(*column) != other.stored(*column);
+            return (0..columns).filter(differs).collect();
+        }
+        let head = 1 + 2 * columns;
+        let mut changed = ColumnSet::EMPTY;
+        let (mut our_start, mut their_start) = (head, head);
+        let ends = ours[1..head].chunks_exact(2).zip(theirs[1..head].chunks_exact(2));
+        for (column, (our_end, their_end)) in ends.enumerate() {
+            let our_end = usize::from(u16::from_le_bytes([our_end[0], our_end[1]]));
+            let their_end = usize::from(u16::from_le_bytes([their_end[0], their_end[1]]));
+            if ours[our_start..our_end] != theirs[their_start..their_end] {
+                changed.insert(column);
+            }
+            (our_start, their_start) = (our_end, their_end);
+        }
+        changed
     }
 
     /// Whether the two are the same allocation.
