@@ -53,12 +53,18 @@ pub struct Sizes {
 impl Sizes {
     /// The sizes of the reference, all times `scale`.
     pub fn scaled(scale: u32) -> Sizes {
+        Sizes::tenths(10 * scale)
+    }
+
+    /// The sizes of the reference times so many tenths. Labels do not become fewer: label 7 is asked
+    /// for.
+    pub fn tenths(tenths: u32) -> Sizes {
         Sizes {
-            users: 1_000 * scale,
-            issues: 100_000 * scale,
-            comments: 300_000 * scale,
-            labels: 50 * scale,
-            issue_labels: 200_000 * scale,
+            users: 100 * tenths,
+            issues: 10_000 * tenths,
+            comments: 30_000 * tenths,
+            labels: (5 * tenths).max(50),
+            issue_labels: 20_000 * tenths,
         }
     }
 

@@ -3,7 +3,8 @@
 //! The binary `workloads` runs them and prints the figures; `BENCHMARKS.md` in the repository says
 //! what they mean. [`data`] generates the tables and the change streams, [`tables`] puts them into
 //! a database, [`sqlite`] into files of SQLite, [`workloads`] holds the workloads, [`baseline`] the
-//! same work done by hand without an engine, [`check`] the checksum that all results must meet.
+//! same work done by hand without an engine, [`scratch`] what the results must be, [`check`] the
+//! checksum that all of them must meet, [`plot`] the curves.
 
 pub mod alloc;
 pub mod baseline;
@@ -11,7 +12,10 @@ pub mod check;
 pub mod command;
 pub mod cpu;
 pub mod data;
+pub mod plot;
 pub mod report;
+pub mod resident;
+pub mod scratch;
 pub mod setting;
 pub mod sqlite;
 pub mod tables;

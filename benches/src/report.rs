@@ -40,6 +40,11 @@ impl Outcome {
         self.metrics.push(Metric { name: name.to_owned(), value, unit: unit.to_owned() });
     }
 
+    /// The value of a figure.
+    pub fn value(&self, name: &str) -> Option<f64> {
+        self.metrics.iter().find(|metric| metric.name == name).map(|metric| metric.value)
+    }
+
     /// The lines by which a child process hands the outcome to its parent.
     pub fn to_lines(&self) -> String {
         let mut lines = String::new();

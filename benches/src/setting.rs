@@ -1,10 +1,55 @@
 //! What a workload runs over: the data, and the source that holds them.
 
+use std::fmt;
+
 use penstock::{Database, Error};
 
-use crate::data::Data;
+use crate::data::{Data, Sizes};
 use crate::sqlite::{Plain, Scratch, fill, open_file, open_memory};
 use crate::tables;
+
+/// How many times the rows of the reference there are, in tenths. Displayed as `0.1` or `10`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scale(u32);
+
+impl Scale {
+    /// As many rows as the reference.
+    pub const ONE: Scale = Scale(10);
+    /// A tenth of them.
+    pub const TENTH: Scale = Scale(1);
+    /// Ten times as many.
+    pub const TEN: Scale = Scale(100);
+
+    /// A whole number above zero, or `0.1` to `0.9`.
+    pub fn parse(text: &str) -> Option<Scale> {
+        let tenths = match text.strip_prefix("0.") {
+            Some(tenths) => tenths.parse().ok().filter(|_| tenths.len() == 1)?,
+            None => text.parse::<u32>().ok()?.checked_mul(10)?,
+        };
+        (tenths > 0).then_some(Scale(tenths))
+    }
+
+    /// As a number.
+    pub fn factor(self) -> f64 {
+        f64::from(self.0) / 10.0
+    }
+
+    /// The name of a workload in the output: `W4` at scale 1, else `W4@10`.
+    pub fn name_of(self, workload: &str) -> String {
+        if self == Scale::ONE { workload.to_owned() } else { format!("{workload}@{self}") }
+    }
+
+    /// The sizes of the tables.
+    pub fn sizes(self) -> Sizes {
+        Sizes::tenths(self.0)
+    }
+}
+
+impl fmt::Display for Scale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.factor())
+    }
+}
 
 /// Where the rows live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +99,13 @@ pub struct Opened {
     pub plain: Option<Plain>,
     /// The folder of the files, which goes last.
     _scratch: Option<Scratch>,
+}
+
+impl Opened {
+    /// A database in memory with other tables than the generated ones.
+    pub fn of(db: Database) -> Opened {
+        Opened { db, plain: None, _scratch: None }
+    }
 }
 
 impl Setting {

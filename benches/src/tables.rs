@@ -92,7 +92,8 @@ fn comment_row(id: &str, comment: &Comment) -> Row {
     ])
 }
 
-fn issue_label_row((issue, label): (u32, u32)) -> Row {
+/// A row of `issueLabel`.
+pub fn issue_label_row((issue, label): (u32, u32)) -> Row {
     Row::from_refs(&[ValueRef::Text(&issue_id(issue)), ValueRef::Text(&label_id(label))])
 }
 

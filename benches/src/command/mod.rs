@@ -4,6 +4,7 @@
 //! repeat, so that every figure comes from a fresh process, and summarises what those print.
 
 mod options;
+mod plots;
 mod table;
 
 use std::process::{Command, ExitCode, Stdio};
@@ -11,10 +12,12 @@ use std::process::{Command, ExitCode, Stdio};
 use penstock::Error;
 
 use crate::alloc::start_counting;
-use crate::data::{Data, Sizes};
-use crate::report::{Origin, Outcome, Samples};
-use crate::setting::{Setting, SourceKind};
-use crate::workloads::{WORKLOADS, Workload, named};
+use crate::data::Data;
+use crate::plot::figures::Figures;
+use crate::report::{BYTES, Origin, Outcome, Samples};
+use crate::resident::Resident;
+use crate::setting::{Scale, Setting, SourceKind};
+use crate::workloads::{WORKLOADS, Workload, all, named};
 use options::{Child, Engine, Options, Parsed};
 
 /// Runs the command and says how it went: failure for a bad command line, a process that failed,
@@ -26,7 +29,10 @@ pub fn main(arguments: &[String]) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Parsed::Child(child)) => run_child(&child),
-        Ok(Parsed::Run(options)) => run(&options),
+        Ok(Parsed::Run(options)) => finish(run(&options)),
+        Ok(Parsed::Plots(options, folder, lines)) => {
+            finish(plots::draw(&options, &folder, lines.as_deref()))
+        }
         Err(problem) => {
             eprintln!("workloads: {problem}\nSee workloads --help.");
             ExitCode::from(2)
@@ -35,7 +41,7 @@ pub fn main(arguments: &[String]) -> ExitCode {
 }
 
 fn run_child(child: &Child) -> ExitCode {
-    if child.bytes {
+    if child.bytes || named(&child.workload).iter().any(|workload| workload.counted) {
         start_counting();
     }
     match measure(child) {
@@ -56,43 +62,90 @@ fn measure(child: &Child) -> Result<Outcome, Error> {
         return Err(Error::abort("a child process runs one workload"));
     };
     let nothing = || Error::abort("this workload does not exist for this engine");
-    let data = Data::generate(Sizes::scaled(child.scale));
-    if child.engine == Engine::Hand {
-        return workload.hand.ok_or_else(nothing)?(&data);
-    }
-    let run = if child.bytes { workload.bytes } else { Some(workload.run) };
-    run.ok_or_else(nothing)?(&Setting { data, source: child.source })
+    let data = Data::generate(child.scale.sizes());
+    let setting = Setting { data, source: child.source };
+    let outcome = match (child.engine, child.bytes) {
+        (Engine::Hand, _) => workload.hand.ok_or_else(nothing)?(&setting.data)?,
+        (Engine::Penstock, true) => workload.bytes.ok_or_else(nothing)?(&setting)?,
+        (Engine::Penstock, false) => {
+            let mut outcome = (workload.run)(&setting)?;
+            outcome.push("resident_peak", Resident::now().peak, BYTES);
+            outcome
+        }
+    };
+    compare(workload, child.scale, &setting.data, &outcome)?;
+    Ok(outcome)
 }
 
-fn run(options: &Options) -> ExitCode {
-    let mut failed = false;
-    if !options.json {
-        println!("{}", table::head());
+/// Where there is no reference, the result must be what an evaluation from scratch returns.
+fn compare(workload: &Workload, scale: Scale, data: &Data, outcome: &Outcome) -> Result<(), Error> {
+    let (Some(check), Some(scratch)) = (outcome.check, workload.scratch) else { return Ok(()) };
+    if reference(workload, scale).is_some() {
+        return Ok(());
     }
-    let is_meant =
-        |workload: &&Workload| options.only.is_empty() || options.only.contains(&workload.name);
-    for workload in WORKLOADS.iter().filter(is_meant) {
+    let expected = scratch(data);
+    match check == expected {
+        true => Ok(()),
+        false => Err(Error::abort(format!("the check is {check}, from scratch it is {expected}"))),
+    }
+}
+
+/// The checksum of the reference, which is known at scale 1 only.
+fn reference(workload: &Workload, scale: Scale) -> Option<&'static str> {
+    workload.check.filter(|_| scale == Scale::ONE)
+}
+
+fn finish(is_right: bool) -> ExitCode {
+    if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn run(options: &Options) -> bool {
+    let meant: Vec<&Workload> = match options.only.as_slice() {
+        [] => WORKLOADS.iter().collect(),
+        only => all().filter(|workload| only.contains(&workload.name)).collect(),
+    };
+    print_head(options);
+    let mut is_right = true;
+    for workload in meant {
         for &source in &options.sources {
             for &engine in &options.engines {
-                let origin = Origin {
-                    engine: engine.name(),
-                    source: source.name(),
-                    workload: workload.name,
-                };
-                match samples(options, workload, engine, source) {
-                    Ok(Some(samples)) => {
-                        failed |= !print(options, workload, engine, source, &samples);
-                    }
-                    Ok(None) => {}
-                    Err(problem) => {
-                        eprintln!("workloads: {origin}: {problem}");
-                        failed = true;
-                    }
-                }
+                is_right &= run_one(options, workload, engine, source, &mut Figures::default());
             }
         }
     }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    is_right
+}
+
+fn print_head(options: &Options) {
+    if !options.json {
+        println!("{}", table::head());
+    }
+}
+
+/// Runs one workload by one engine, prints its figures and adds them to others; returns whether all
+/// went well.
+fn run_one(
+    options: &Options,
+    workload: &Workload,
+    engine: Engine,
+    source: SourceKind,
+    figures: &mut Figures,
+) -> bool {
+    match samples(options, workload, engine, source) {
+        Ok(Some(samples)) => {
+            let name = options.scale.name_of(workload.name);
+            for summary in samples.summaries() {
+                figures.add(&name, &summary.metric, summary.value);
+            }
+            print(options, workload, engine, source, &samples)
+        }
+        Ok(None) => true,
+        Err(problem) => {
+            let (engine, source) = (engine.name(), source.name());
+            eprintln!("workloads: {} by {engine} over {source}: {problem}", workload.name);
+            false
+        }
+    }
 }
 
 /// Runs one workload by one engine, in fresh processes; `None` where there is no such thing.
@@ -103,6 +156,7 @@ fn samples(
     source: SourceKind,
 ) -> Result<Option<Samples>, String> {
     let passes: &[bool] = match engine {
+        _ if workload.memory_only && source.is_sqlite() => return Ok(None),
         Engine::Hand if workload.hand.is_none() || source.is_sqlite() => return Ok(None),
         Engine::Penstock if workload.bytes.is_some() => &[false, true],
         _ => &[false],
@@ -140,7 +194,8 @@ fn print(
     source: SourceKind,
     samples: &Samples,
 ) -> bool {
-    let origin = Origin { engine: engine.name(), source: source.name(), workload: workload.name };
+    let workload_name = options.scale.name_of(workload.name);
+    let origin = Origin { engine: engine.name(), source: source.name(), workload: &workload_name };
     for summary in samples.summaries() {
         let known = workload.figure(source, &summary.metric);
         let known = known.filter(|_| engine == Engine::Penstock);
@@ -150,7 +205,7 @@ fn print(
         }
     }
     let Some(first) = samples.checks.first() else { return true };
-    let reference = workload.check.filter(|_| options.scale == 1);
+    let reference = reference(workload, options.scale);
     match options.json {
         true => println!("{}", origin.json_check(first, samples.checks.len())),
         false => println!("{}", table::check(&origin, first, reference)),
@@ -167,16 +222,16 @@ fn print(
 mod tests {
     use super::{Engine, Options, print, table};
     use crate::report::{Origin, Samples};
-    use crate::setting::SourceKind;
+    use crate::setting::{Scale, SourceKind};
     use crate::workloads::named;
 
-    fn options(scale: u32) -> Options {
+    fn options(scale: Scale) -> Options {
         let engines = vec![Engine::Penstock];
         let sources = vec![SourceKind::Memory];
         Options { sources, engines, only: Vec::new(), repeats: 2, scale, json: true }
     }
 
-    fn is_right(checks: &[&str], scale: u32) -> bool {
+    fn is_right(checks: &[&str], scale: Scale) -> bool {
         let mut samples = Samples::default();
         for check in checks {
             samples.add(&format!("check\t{check}\trows:fnv1a32\n")).expect("a well-formed line");
@@ -186,15 +241,16 @@ mod tests {
 
     #[test]
     fn a_checksum_must_be_the_reference() {
-        assert!(is_right(&["100:4d4e835b", "100:4d4e835b"], 1));
-        assert!(!is_right(&["100:4d4e835b", "100:4d4e835c"], 1));
-        assert!(!is_right(&["99:4d4e835b"], 1));
+        assert!(is_right(&["100:4d4e835b", "100:4d4e835b"], Scale::ONE));
+        assert!(!is_right(&["100:4d4e835b", "100:4d4e835c"], Scale::ONE));
+        assert!(!is_right(&["99:4d4e835b"], Scale::ONE));
     }
 
     #[test]
     fn at_other_scales_the_processes_must_agree() {
-        assert!(is_right(&["100:00000001", "100:00000001"], 10));
-        assert!(!is_right(&["100:00000001", "100:00000002"], 10));
+        let ten = Scale::parse("10").expect("a scale");
+        assert!(is_right(&["100:00000001", "100:00000001"], ten));
+        assert!(!is_right(&["100:00000001", "100:00000002"], ten));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Arguments.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
-use crate::setting::SourceKind;
-use crate::workloads::{WORKLOADS, named};
+use crate::setting::{Scale, SourceKind};
+use crate::workloads::{Workload, all, named};
 
 const USAGE: &str = "\
 Runs the workloads of BENCHMARKS.md and prints what they cost.
@@ -14,10 +15,17 @@ USAGE: workloads [OPTIONS]
                       in the folder for temporary files), sqlite-memory, or all
   --engine ENGINE     penstock (default), hand (the same work written by hand, without an engine;
                       for some workloads), or all
-  --only NAMES        only these workloads, separated by commas; W5 stands for all of its sizes
+  --only NAMES        only these workloads, separated by commas; W5 stands for all of its sizes,
+                      X for X1 to X100000. The default is W0 to W11 up to W5q10000; the others
+                      are those of scale, over the memory source, some of which take minutes
   --repeats N         how many fresh processes each median is over (default 3)
-  --scale K           K times the rows (default 1); checksums are compared at scale 1 only
+  --scale K           K times the rows: 1 (default), 10, 0.1. The reference's checksums are those of
+                      scale 1; otherwise results are compared with an evaluation from scratch,
+                      and the name in the output has the scale after it (W4@10)
   --json              one line of JSON per metric
+  --plots DIR         draws the curves of BENCHMARKS.md into a folder, a file of SVG for each, after
+                      the runs that they need (of all of them, or of those in --only)
+  --lines FILE        with --plots: nothing is run, the values are those in lines of JSON
   --help              this text
 
 Over SQLite every run does the same work with SQLite alone beside ours, in turns:
@@ -30,10 +38,16 @@ Over SQLite every run does the same work with SQLite alone beside ours, in turns
 The result must be what that SELECT returns.
 
 Times are CPU time of the process in microseconds, per operation, except push_p50 and push_p99,
-which are wall time. The exit code is 1 if a result's checksum differs from the reference.
+which are wall time. requery_cpu over the memory source is all live queries evaluated again, once;
+resident_peak is the most memory that the process ever had, with the generated data. The exit
+code is 1 if a result's checksum differs from the reference.
 
 WORKLOADS
 ";
+
+/// The width of the text of `--help`, and where what a workload does begins.
+const WIDTH: usize = 98;
+const INDENT: usize = 12;
 
 /// Who does the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,18 +72,20 @@ impl Engine {
 pub(super) enum Parsed {
     Help,
     Run(Options),
+    /// Draw the curves into a folder, from the lines in a file or else from runs.
+    Plots(Options, PathBuf, Option<PathBuf>),
     Child(Child),
 }
 
 /// What to run.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Options {
     pub(super) sources: Vec<SourceKind>,
     pub(super) engines: Vec<Engine>,
     /// Names of workloads; all, if empty.
     pub(super) only: Vec<&'static str>,
     pub(super) repeats: usize,
-    pub(super) scale: u32,
+    pub(super) scale: Scale,
     pub(super) json: bool,
 }
 
@@ -79,7 +95,7 @@ pub(super) struct Child {
     pub(super) workload: String,
     pub(super) engine: Engine,
     pub(super) source: SourceKind,
-    pub(super) scale: u32,
+    pub(super) scale: Scale,
     /// Whether it measures memory instead of time.
     pub(super) bytes: bool,
 }
@@ -104,10 +120,11 @@ pub(super) fn parse(arguments: &[String]) -> Result<Parsed, String> {
         engines: vec![Engine::Penstock],
         only: Vec::new(),
         repeats: 3,
-        scale: 1,
+        scale: Scale::ONE,
         json: false,
     };
     let (mut child, mut bytes) = (None, false);
+    let (mut plots, mut lines) = (None, None);
     let mut arguments = arguments.iter().map(String::as_str);
     while let Some(argument) = arguments.next() {
         let mut value =
@@ -119,7 +136,9 @@ pub(super) fn parse(arguments: &[String]) -> Result<Parsed, String> {
             "--engine" => options.engines = engines(value()?)?,
             "--only" => options.only = only(value()?)?,
             "--repeats" => options.repeats = positive(argument, value()?)? as usize,
-            "--scale" => options.scale = positive(argument, value()?)?,
+            "--scale" => options.scale = scale(value()?)?,
+            "--plots" => plots = Some(PathBuf::from(value()?)),
+            "--lines" => lines = Some(PathBuf::from(value()?)),
             "--child" => child = Some(value()?.to_owned()),
             "--bytes" => bytes = true,
             unknown => return Err(format!("there is no option {unknown}")),
@@ -129,7 +148,11 @@ pub(super) fn parse(arguments: &[String]) -> Result<Parsed, String> {
         (Some(workload), &[engine], &[source]) => {
             Parsed::Child(Child { workload, engine, source, scale: options.scale, bytes })
         }
-        _ => Parsed::Run(options),
+        _ => match (plots, lines) {
+            (Some(folder), lines) => Parsed::Plots(options, folder, lines),
+            (None, Some(_)) => return Err("--lines needs --plots".to_owned()),
+            (None, None) => Parsed::Run(options),
+        },
     })
 }
 
@@ -159,12 +182,17 @@ fn only(names: &str) -> Result<Vec<&'static str>, String> {
     for name in names.split(',').map(str::trim) {
         let workloads = named(name);
         if workloads.is_empty() {
-            let known: Vec<&str> = WORKLOADS.iter().map(|workload| workload.name).collect();
+            let known: Vec<&str> = all().map(|workload| workload.name).collect();
             return Err(format!("there is no workload {name}; there are: {}", known.join(", ")));
         }
         found.extend(workloads.iter().map(|workload| workload.name));
     }
     Ok(found)
+}
+
+fn scale(text: &str) -> Result<Scale, String> {
+    let problem = || format!("--scale needs a whole number or 0.1 to 0.9, found {text}");
+    Scale::parse(text).ok_or_else(problem)
 }
 
 fn positive(option: &str, text: &str) -> Result<u32, String> {
@@ -174,17 +202,22 @@ fn positive(option: &str, text: &str) -> Result<u32, String> {
     }
 }
 
-/// The text of `--help`.
+/// The text of `--help`: every workload with what it does; a family once, with all its names.
 pub(super) fn help() -> String {
-    const WIDTH: usize = 86;
     let mut help = USAGE.to_owned();
-    for workload in WORKLOADS {
-        let mut line = format!("  {:<10}", workload.name);
-        for word in workload.about.split_whitespace() {
-            if line.chars().count() + word.chars().count() + 1 > WIDTH + 12 {
-                // Writing to a string does not fail.
+    let workloads: Vec<&Workload> = all().collect();
+    for family in workloads.chunk_by(|one, next| one.about == next.about) {
+        let names: Vec<&str> = family.iter().map(|workload| workload.name).collect();
+        let mut line = format!("  {:<10}", names.join(", "));
+        if family.len() > 1 {
+            // Writing to a string does not fail.
+            let _ = writeln!(help, "{}", line.trim_end());
+            line = " ".repeat(INDENT);
+        }
+        for word in family[0].about.split_whitespace() {
+            if line.chars().count() + word.chars().count() + 1 > WIDTH {
                 let _ = writeln!(help, "{}", line.trim_end());
-                line = " ".repeat(12);
+                line = " ".repeat(INDENT);
             }
             line.push_str(word);
             line.push(' ');
@@ -197,8 +230,8 @@ pub(super) fn help() -> String {
 #[cfg(test)]
 mod tests {
     use super::{Child, Engine, Parsed, help, parse};
-    use crate::setting::SourceKind;
-    use crate::workloads::WORKLOADS;
+    use crate::setting::{Scale, SourceKind};
+    use crate::workloads::all;
 
     fn arguments(text: &str) -> Vec<String> {
         text.split_whitespace().map(str::to_owned).collect()
@@ -207,20 +240,21 @@ mod tests {
     #[test]
     fn options_are_read() {
         let parsed = parse(&arguments(
-            "--only w4,W5 --engine all --source all --repeats 2 --scale 10 --json",
+            "--only w4,Tc --engine all --source all --repeats 2 --scale 10 --json",
         ));
         let Ok(Parsed::Run(options)) = parsed else { panic!("{parsed:?}") };
-        assert_eq!(options.only, ["W4", "W5q10", "W5q100", "W5q1000", "W5q10000"]);
+        assert_eq!(options.only, ["W4", "Tc10", "Tc100", "Tc1000", "Tc10000"]);
         assert_eq!(options.sources, SourceKind::ALL);
         assert_eq!(options.engines, [Engine::Penstock, Engine::Hand]);
-        assert_eq!((options.repeats, options.scale, options.json), (2, 10, true));
+        assert_eq!((options.repeats, options.scale.factor(), options.json), (2, 10.0, true));
     }
 
     #[test]
     fn a_child_is_told_all_it_needs() {
         for bytes in [false, true] {
             let (workload, source) = ("W7".to_owned(), SourceKind::SqliteFile);
-            let child = Child { workload, engine: Engine::Penstock, source, scale: 3, bytes };
+            let scale = Scale::parse("0.3").expect("a scale");
+            let child = Child { workload, engine: Engine::Penstock, source, scale, bytes };
             assert_eq!(parse(&child.arguments()), Ok(Parsed::Child(child)));
         }
     }
@@ -235,6 +269,9 @@ mod tests {
             ("--engine zql", "there is no engine zql; there are: penstock, hand, all"),
             ("--repeats 0", "--repeats needs a number from 1 on, found 0"),
             ("--scale", "--scale needs a value after it"),
+            ("--lines figures.jsonl", "--lines needs --plots"),
+            ("--scale 0.05", "--scale needs a whole number or 0.1 to 0.9, found 0.05"),
+            ("--scale 0", "--scale needs a whole number or 0.1 to 0.9, found 0"),
             ("--fast", "there is no option --fast"),
         ];
         for (line, problem) in cases {
@@ -247,9 +284,12 @@ mod tests {
     #[test]
     fn help_explains_every_workload() {
         let help = help();
-        for workload in WORKLOADS {
-            let line = format!("\n  {:<10}", workload.name);
-            assert!(help.contains(&line), "{} is missing", workload.name);
+        for workload in all() {
+            let is_named = |line: &str| {
+                let names = line.strip_prefix("  ").filter(|line| !line.starts_with(' '));
+                names.is_some_and(|names| names.split([',', ' ']).any(|name| name == workload.name))
+            };
+            assert!(help.lines().any(is_named), "{} is missing", workload.name);
             assert!(!workload.about.is_empty());
         }
     }

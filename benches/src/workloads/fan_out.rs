@@ -1,109 +1,99 @@
 //! Many live queries, of which few see a change; and many subscribers of one query.
 
 use std::hint::black_box;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use penstock::{Database, Error, Subscription, Value};
+use penstock::{Error, Query, Subscription, Value};
 
-use super::live::{edits, push, take_changes};
-use super::queries;
-use super::subjects;
-use crate::alloc::live_bytes;
+use super::live::{edits, push, singly, take_changes};
+use super::watched::{self, Watched, requery};
+use super::{queries, subjects};
 use crate::check::Check;
 use crate::cpu::CpuTimer;
 use crate::data::{Data, user_id};
-use crate::report::{BYTES, MICROS, Outcome, RATIO};
+use crate::report::{MICROS, Outcome, RATIO};
+use crate::scratch::shapes::discussion_adds;
 use crate::setting::Setting;
 use crate::sqlite::Plain;
+use crate::tables::comment_changes;
 
 const EDITS: usize = 1_000;
 const COPIES: usize = 1_000;
 
-fn subscribe_owners(
-    db: &Database,
-    data: &Data,
-    queries: usize,
-) -> Result<Vec<Subscription>, Error> {
-    (0..data.sizes.users)
-        .cycle()
-        .take(queries)
-        .map(|owner| db.subscribe(queries::of_owner(owner)))
-        .collect()
+/// The queries of W5: each owner in turn.
+fn owner_queries(data: &Data, count: usize) -> impl Iterator<Item = Query> {
+    (0..data.sizes.users).cycle().take(count).map(queries::of_owner)
 }
 
-/// W5 with `QUERIES` queries. A callback notes which subscriptions have something to read; those
-/// and no others are read after each transaction.
+/// W5 with `QUERIES` queries.
 pub(super) fn owners<const QUERIES: usize>(setting: &Setting) -> Result<Outcome, Error> {
     let data = &setting.data;
     let opened = setting.open(&[subjects::OWNER_INDEX])?;
     let db = &opened.db;
     let transactions = edits(&opened, data, EDITS)?;
     let mut outcome = Outcome::default();
-
-    let timer = CpuTimer::start();
-    let mut subscriptions = Vec::with_capacity(QUERIES);
-    for owner in (0..data.sizes.users).cycle().take(QUERIES) {
-        let subscription = db.subscribe(queries::of_owner(owner))?;
-        black_box(subscription.rows());
-        subscriptions.push(subscription);
-    }
-    let hydrated = timer.micros() / QUERIES as f64;
-    outcome.push("hydrate_per_query_cpu", hydrated, MICROS);
+    let mut watched = Watched::subscribe(db, owner_queries(data, QUERIES), &mut outcome)?;
     let select_all = |plain: &Plain| {
         (0..data.sizes.users).cycle().take(QUERIES).try_for_each(|owner| {
             let owner = [Value::from(user_id(owner))];
             plain.select(subjects::SELECT_OF_OWNER, &owner).map(|rows| drop(black_box(rows)))
         })
     };
-    if let Some(plain) = &opened.plain {
-        let timer = CpuTimer::start();
-        select_all(plain)?;
-        let selected = timer.micros() / QUERIES as f64;
-        outcome.push("select_per_query_cpu", selected, MICROS);
-        outcome.push("hydrate_vs_select", hydrated / selected, RATIO);
-    }
-
-    let ready: Arc<Mutex<Vec<usize>>> = Arc::default();
-    for (number, subscription) in subscriptions.iter_mut().enumerate() {
-        let ready = Arc::clone(&ready);
-        subscription.on_change(move |_| {
-            ready.lock().unwrap_or_else(PoisonError::into_inner).push(number);
-        });
-    }
-    let mut patches = 0;
-    push(&opened, transactions, &mut outcome, Some(&select_all), || {
-        for number in ready.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            patches += take_changes(&mut subscriptions[number]);
+    match &opened.plain {
+        Some(plain) => {
+            let timer = CpuTimer::start();
+            select_all(plain)?;
+            let selected = timer.micros() / QUERIES as f64;
+            outcome.push("select_per_query_cpu", selected, MICROS);
+            let hydrated = outcome.value("hydrate_per_query_cpu").unwrap_or_default();
+            outcome.push("hydrate_vs_select", hydrated / selected, RATIO);
         }
-    })?;
+        None => requery(db, owner_queries(data, QUERIES), QUERIES, &mut outcome)?,
+    }
+    push(&opened, transactions, &mut outcome, Some(&select_all), || watched.take())?;
     // Every edit moves its issue to the head of its owner's list.
     let owners = data.sizes.users as usize;
-    if QUERIES >= owners && patches != EDITS * (QUERIES / owners) {
-        return Err(Error::abort(format!("{patches} patches arrived")));
+    if QUERIES >= owners && watched.patches != EDITS * (QUERIES / owners) {
+        return Err(Error::abort(format!("{} patches arrived", watched.patches)));
     }
     db.verify()?;
-    let mut check = Check::default();
-    subscriptions.iter().for_each(|subscription| check.tree(&subscription.rows()));
-    outcome.check = Some(check);
+    outcome.check = Some(watched.check());
     Ok(outcome)
 }
 
-/// What the live queries of W5 hold, beyond tables and indexes.
+/// What the live queries of W5 hold.
 pub(super) fn owners_bytes<const QUERIES: usize>(setting: &Setting) -> Result<Outcome, Error> {
     let data = &setting.data;
     let opened = setting.open(&[subjects::OWNER_INDEX])?;
+    let _index = opened.db.subscribe(queries::of_owner(data.sizes.users))?;
+    watched::bytes(&opened.db, owner_queries(data, QUERIES))
+}
+
+/// The queries of W5c: each issue in turn.
+fn discussions(data: &Data, count: usize) -> impl Iterator<Item = Query> {
+    (0..data.sizes.issues).cycle().take(count).map(queries::discussion)
+}
+
+/// W5c with `QUERIES` queries.
+pub(super) fn issues<const QUERIES: usize>(setting: &Setting) -> Result<Outcome, Error> {
+    let data = &setting.data;
+    let opened = setting.open(subjects::NO_INDEXES)?;
     let db = &opened.db;
-    // Keeps the index that the queries share, so that it does not count as theirs.
-    let owner = data.sizes.users;
-    let _index = db.subscribe(queries::of_owner(owner))?;
-    let (measured, counted) = (live_bytes(), db.memory_usage()?.queries);
-    let subscriptions = subscribe_owners(db, data, QUERIES)?;
-    let measured = (live_bytes() - measured) as f64;
-    let counted = db.memory_usage()?.queries.saturating_sub(counted) as f64;
     let mut outcome = Outcome::default();
-    outcome.push("bytes_per_live_query", counted / subscriptions.len() as f64, BYTES);
-    outcome.push("bytes_per_live_query_measured", measured / subscriptions.len() as f64, BYTES);
+    let adds = comment_changes(&db.schema(), &discussion_adds(data, QUERIES))?;
+    let mut watched = Watched::subscribe(db, discussions(data, QUERIES), &mut outcome)?;
+    requery(db, discussions(data, QUERIES), QUERIES, &mut outcome)?;
+    push(&opened, singly(adds), &mut outcome, None, || watched.take())?;
+    db.verify()?;
+    outcome.check = Some(watched.check());
     Ok(outcome)
+}
+
+/// What the live queries of W5c hold.
+pub(super) fn issues_bytes<const QUERIES: usize>(setting: &Setting) -> Result<Outcome, Error> {
+    let data = &setting.data;
+    let opened = setting.open(subjects::NO_INDEXES)?;
+    let _index = opened.db.subscribe(queries::discussion(data.sizes.issues))?;
+    watched::bytes(&opened.db, discussions(data, QUERIES))
 }
 
 /// W6. Every subscriber is read after every transaction.

@@ -1,20 +1,29 @@
 //! The workloads: what each does, what it should cost, and what its result must be.
 
 mod beside;
+mod deep;
 mod fan_out;
 mod hydrate;
 mod list;
 mod live;
+mod long;
 mod memory;
 pub mod queries;
+mod scale;
+mod shapes;
 pub mod subjects;
+mod templates;
+mod watched;
+mod wide;
 
 use penstock::Error;
 
 pub use list::WORKLOADS;
+pub use scale::SCALE;
 
 use crate::data::Data;
 use crate::report::Outcome;
+use crate::scratch::Scratch;
 use crate::setting::{Setting, SourceKind};
 
 /// Runs a workload over a source.
@@ -32,6 +41,12 @@ pub struct Workload {
     pub about: &'static str,
     /// The checksum that its results must have at scale 1.
     pub check: Option<&'static str>,
+    /// What its results must be at other scales, evaluated from scratch.
+    pub scratch: Option<Scratch>,
+    /// Whether it runs over the memory source only.
+    pub memory_only: bool,
+    /// Whether the allocator counts while time is measured.
+    pub counted: bool,
     /// What is known of its metrics over the memory source.
     pub memory: &'static [Figure],
     /// What is known of its metrics over SQLite.
@@ -63,13 +78,23 @@ impl Workload {
     }
 }
 
-/// The workloads that a name on the command line stands for: the one of that name, or for `W5`
-/// all of its sizes. Case does not matter.
+/// All workloads: those of the reference, which run unless others are named, and those of scale,
+/// which run when they are named.
+pub fn all() -> impl Iterator<Item = &'static Workload> {
+    WORKLOADS.iter().chain(SCALE)
+}
+
+/// The workloads that a name on the command line stands for: the one of that name; else all that
+/// are called so with a number after it (`W5`: `W5q10` to `W5q1000000`; `X`: `X1` to `X100000`).
+/// Case does not matter.
 pub fn named(name: &str) -> Vec<&'static Workload> {
     let name = name.to_ascii_lowercase();
-    let is_meant = |workload: &&Workload| {
-        let candidate = workload.name.to_ascii_lowercase();
-        candidate == name || candidate.strip_prefix(&name).is_some_and(|rest| rest.starts_with('q'))
+    let rest = |workload: &&Workload| {
+        workload.name.to_ascii_lowercase().strip_prefix(&name).map(str::to_owned)
     };
-    WORKLOADS.iter().filter(is_meant).collect()
+    if let Some(one) = all().find(|workload| rest(workload).is_some_and(|rest| rest.is_empty())) {
+        return vec![one];
+    }
+    let is_number = |rest: String| rest.trim_start_matches('q').bytes().all(|b| b.is_ascii_digit());
+    all().filter(|workload| rest(workload).is_some_and(is_number)).collect()
 }

@@ -3,7 +3,8 @@
 use penstock::query::{count, sum};
 use penstock::{Asc, Desc, Query, Related, col, exists, or};
 
-use crate::data::{label_name, user_id};
+use crate::data::{issue_id, label_name, user_id};
+use crate::scratch::shapes::{AFTER, Calendar, LIST};
 
 /// Issues, the last modified first.
 fn issues() -> Query {
@@ -47,6 +48,32 @@ pub fn with_label() -> Query {
 /// W5: the 50 issues of one owner that were modified last.
 pub fn of_owner(owner: u32) -> Query {
     issues().filter(col("ownerId").eq(user_id(owner))).limit(50)
+}
+
+/// W5c: the last comments on one issue.
+pub fn discussion(issue: u32) -> Query {
+    let comments = Query::table("comment").filter(col("issueId").eq(issue_id(issue)));
+    comments.order_by("created", Desc).limit(LIST)
+}
+
+/// Tr: the issues of a priority and up that were modified in an interval of time, the last first.
+pub fn calendar(shape: &Calendar) -> Query {
+    issues()
+        .filter(col("priority").ge(shape.priority))
+        .filter(col("modified").ge(shape.from))
+        .filter(col("modified").lt(shape.to))
+}
+
+/// To: the first issues modified after an instant.
+pub fn after(instant: i64) -> Query {
+    let later = Query::table("issue").filter(col("modified").gt(instant));
+    later.order_by("modified", Asc).limit(AFTER)
+}
+
+/// Ti: some issues, the last modified first.
+pub fn pinned(pinned: &[u32]) -> Query {
+    let ids: Vec<String> = pinned.iter().map(|issue| issue_id(*issue)).collect();
+    issues().filter(col("id").in_(ids)).limit(LIST)
 }
 
 /// W7: open issues with all their comments.
