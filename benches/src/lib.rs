@@ -4,6 +4,7 @@
 //! what they mean. [`data`] generates the tables and the change streams, [`tables`] puts them into
 //! a database, [`sqlite`] into files of SQLite, [`workloads`] holds the workloads, [`baseline`] the
 //! same work done by hand without an engine, [`check`] the checksum that all results must meet.
+//! The binary `instructions` is the gate on what the hot paths cost ([`instructions`]).
 
 pub mod alloc;
 pub mod baseline;
@@ -11,6 +12,7 @@ pub mod check;
 pub mod command;
 pub mod cpu;
 pub mod data;
+pub mod instructions;
 pub mod report;
 pub mod setting;
 pub mod sqlite;

@@ -19,7 +19,8 @@ use crate::sqlite::Plain;
 const EDITS: usize = 1_000;
 const COPIES: usize = 1_000;
 
-fn subscribe_owners(
+/// The queries of W5, owner by owner and then again.
+pub(crate) fn subscribe_owners(
     db: &Database,
     data: &Data,
     queries: usize,
@@ -31,13 +32,36 @@ fn subscribe_owners(
         .collect()
 }
 
+/// Which of many subscriptions have something to read, as their callbacks note it.
+pub(crate) struct Ready(Arc<Mutex<Vec<usize>>>);
+
+impl Ready {
+    /// Notes from now on.
+    pub(crate) fn of(subscriptions: &mut [Subscription]) -> Ready {
+        let ready: Arc<Mutex<Vec<usize>>> = Arc::default();
+        for (number, subscription) in subscriptions.iter_mut().enumerate() {
+            let ready = Arc::clone(&ready);
+            subscription.on_change(move |_| {
+                ready.lock().unwrap_or_else(PoisonError::into_inner).push(number);
+            });
+        }
+        Ready(ready)
+    }
+
+    /// Reads those and no others; returns how many patches there were.
+    pub(crate) fn take_changes(&self, subscriptions: &mut [Subscription]) -> usize {
+        let mut ready = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ready.drain(..).map(|number| take_changes(&mut subscriptions[number])).sum()
+    }
+}
+
 /// W5 with `QUERIES` queries. A callback notes which subscriptions have something to read; those
 /// and no others are read after each transaction.
 pub(super) fn owners<const QUERIES: usize>(setting: &Setting) -> Result<Outcome, Error> {
     let data = &setting.data;
     let opened = setting.open(&[subjects::OWNER_INDEX])?;
     let db = &opened.db;
-    let transactions = edits(&opened, data, EDITS)?;
+    let transactions = edits(db, data, EDITS)?;
     let mut outcome = Outcome::default();
 
     let timer = CpuTimer::start();
@@ -63,18 +87,10 @@ pub(super) fn owners<const QUERIES: usize>(setting: &Setting) -> Result<Outcome,
         outcome.push("hydrate_vs_select", hydrated / selected, RATIO);
     }
 
-    let ready: Arc<Mutex<Vec<usize>>> = Arc::default();
-    for (number, subscription) in subscriptions.iter_mut().enumerate() {
-        let ready = Arc::clone(&ready);
-        subscription.on_change(move |_| {
-            ready.lock().unwrap_or_else(PoisonError::into_inner).push(number);
-        });
-    }
+    let ready = Ready::of(&mut subscriptions);
     let mut patches = 0;
     push(&opened, transactions, &mut outcome, Some(&select_all), || {
-        for number in ready.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            patches += take_changes(&mut subscriptions[number]);
-        }
+        patches += ready.take_changes(&mut subscriptions);
     })?;
     // Every edit moves its issue to the head of its owner's list.
     let owners = data.sizes.users as usize;
@@ -114,7 +130,7 @@ pub(super) fn w6(setting: &Setting) -> Result<Outcome, Error> {
     let mut subscriptions = (0..COPIES)
         .map(|_| db.subscribe(subject.query.clone()))
         .collect::<Result<Vec<Subscription>, Error>>()?;
-    let transactions = edits(&opened, data, EDITS)?;
+    let transactions = edits(db, data, EDITS)?;
     let mut outcome = Outcome::default();
     let mut patches = 0;
     let requery = |plain: &Plain| {

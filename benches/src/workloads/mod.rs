@@ -1,11 +1,11 @@
 //! The workloads: what each does, what it should cost, and what its result must be.
 
 mod beside;
-mod fan_out;
+pub(crate) mod fan_out;
 mod hydrate;
 mod list;
-mod live;
-mod memory;
+pub(crate) mod live;
+pub(crate) mod memory;
 pub mod queries;
 pub mod subjects;
 
