@@ -56,12 +56,12 @@ impl Committed {
 
     /// What a subscriber is told, if anything: another one may keep the row set that this one
     /// does not.
-    pub(crate) fn for_subscriber(self: &Arc<Self>, keeps_rows: bool) -> Option<Arc<Committed>> {
+    pub(crate) fn for_subscriber(self: Arc<Self>, keeps_rows: bool) -> Option<Arc<Committed>> {
         if !keeps_rows && self.tree.is_empty() {
             return None;
         }
         if keeps_rows || self.rows.is_none() {
-            return Some(Arc::clone(self));
+            return Some(self);
         }
         let (version, tree, bytes) = (self.version, Arc::clone(&self.tree), self.bytes);
         Some(Arc::new(Committed { version, tree, rows: None, bytes }))
@@ -307,8 +307,11 @@ impl Feed {
         let mut seen = lock(&position.seen);
         let Seen::Following(link) = &mut *seen else { return Pending::Lost };
         let mut patches = SmallVec::new();
-        while let Some(next) = link.next.get().cloned() {
-            patches.extend(next.committed.clone());
+        while let Some(next) = link.next.get() {
+            let next = Arc::clone(next);
+            if let Some(committed) = &next.committed {
+                patches.push(Arc::clone(committed));
+            }
             *link = next;
         }
         Pending::Patches(patches)

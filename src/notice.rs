@@ -86,7 +86,7 @@ impl Notice {
             run(&mut || waker.take().into_iter().for_each(Waker::wake));
         }
         for (listener, keeps_rows) in self.listeners {
-            let mut committed = self.committed.for_subscriber(keeps_rows);
+            let mut committed = Arc::clone(&self.committed).for_subscriber(keeps_rows);
             run(&mut || committed.take().into_iter().for_each(|patch| listener.tell(patch)));
         }
         first

@@ -142,14 +142,19 @@ impl Subscription {
 
     /// The patches since they were last taken, one per transaction that changed the result.
     pub fn changes(&mut self) -> Changes {
-        let mut patches: SmallVec<[Patch; 1]> = self.earlier.drain(..).collect();
-        self.position.set_earlier(0);
+        let mut patches: SmallVec<[Patch; 1]> = SmallVec::new();
+        if !self.earlier.is_empty() {
+            patches.extend(self.earlier.drain(..));
+            self.position.set_earlier(0);
+        }
         let keeps_rows = self.keeps_rows();
         match self.feed.take(&self.position) {
             Pending::Patches(pending) => {
-                patches.extend(
-                    pending.into_iter().filter_map(|committed| self.patch(&committed, keeps_rows)),
-                );
+                for committed in pending {
+                    if let Some(patch) = self.patch(committed, keeps_rows) {
+                        patches.push(patch);
+                    }
+                }
             }
             Pending::Lost => {
                 // The whole tree stands for everything that was missed, what is queued included.
@@ -171,7 +176,7 @@ impl Subscription {
 
     /// Keeps patches for the next [`changes`](Subscription::changes).
     fn queue(&mut self, pending: &[Arc<Committed>], keeps_rows: bool) {
-        for committed in pending.iter().filter(|committed| !committed.is_empty()) {
+        for committed in pending.iter().filter(|committed| !committed.is_empty()).cloned() {
             let patch = self.patch(committed, keeps_rows);
             self.earlier.extend(patch);
         }
@@ -179,7 +184,7 @@ impl Subscription {
 
     /// What this subscriber is told of a commit: no row set unless it keeps one, and nothing where
     /// nothing is left.
-    fn patch(&self, committed: &Arc<Committed>, keeps_rows: bool) -> Option<Patch> {
+    fn patch(&self, committed: Arc<Committed>, keeps_rows: bool) -> Option<Patch> {
         let committed = committed.for_subscriber(keeps_rows)?;
         Some(Patch::new(Arc::clone(&self.context), committed))
     }

@@ -10,6 +10,9 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use crate::delta::{Batch, Delta, Deltas};
 use crate::distinct;
@@ -22,9 +25,9 @@ use crate::relation::source_view::SourceView;
 use crate::row_set::RowSetPatch;
 use crate::schema::Schema;
 use crate::source::{Source, SourceError};
+use crate::stats::Timing;
 use crate::take::Edge;
 use crate::view::ListPatch;
-use std::sync::Arc;
 
 /// What one transaction changed in one subscribed result.
 #[derive(Clone, Debug)]
@@ -95,10 +98,11 @@ impl Graph {
         while let Some(Reverse((_, id))) = queue.pop() {
             self.reached.push(id);
             let mut level = self.take_level(id);
-            let started = (self.clock)();
+            let batches = level.stats.batches;
+            let timing = Timing::start(batches, self.clock);
             let outcome = self.process(source, batch, id, &mut level);
+            timing.stop(batches, self.clock, &mut level.stats.maintain_nanos);
             level.stats.batches += 1;
-            level.stats.maintain_nanos += (self.clock)() - started;
             self.put_level(id, level);
             if let Err(error) = outcome {
                 self.reached.extend(queue.drain().map(|Reverse((_, id))| id));
@@ -345,7 +349,7 @@ impl Graph {
 
     /// The patches of the subscribed results among the changed partitions.
     fn collect(&mut self, schema: &Schema, reached: &[LevelId]) -> Vec<RootPatch> {
-        let mut roots = Vec::new();
+        let mut roots: SmallVec<[PartitionId; 4]> = SmallVec::new();
         for &level in reached {
             let dirty = &self.level(level).batch.dirty;
             roots.extend(
@@ -356,8 +360,8 @@ impl Graph {
             );
         }
         let mut builder = PatchBuilder::new(self);
-        let trees: Vec<_> = roots.iter().map(|root| builder.patch(*root)).collect();
-        let mut patches = Vec::new();
+        let trees: SmallVec<[_; 4]> = roots.iter().map(|root| builder.patch(*root)).collect();
+        let mut patches = Vec::with_capacity(roots.len());
         for (root, tree) in roots.into_iter().zip(trees) {
             let root = RootId(root);
             let rows = self.row_set_patch(schema, root).map(Arc::new);

@@ -5,6 +5,8 @@
 //! inserted and deleted again does not occur at all; an update that changes a primary key is a
 //! delete of the old key and an insert of the new one.
 
+use smallvec::{SmallVec, smallvec};
+
 use crate::row::Row;
 use crate::schema::TableId;
 
@@ -89,6 +91,12 @@ impl Delta {
     /// The delta of an updated row, or `None` where nothing differs.
     pub fn update(old: Row, new: Row) -> Option<Delta> {
         let changed = old.changed_columns(&new);
+        Delta::update_of(old, new, changed)
+    }
+
+    /// The same where it is known which columns differ.
+    pub fn update_of(old: Row, new: Row, changed: ColumnSet) -> Option<Delta> {
+        debug_assert_eq!(changed, old.changed_columns(&new));
         (!changed.is_empty()).then_some(Delta { old: Some(old), new: Some(new), changed })
     }
 }
@@ -99,7 +107,7 @@ impl Delta {
 /// same transaction always gives the same batch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
-    tables: Vec<(TableId, Vec<Delta>)>,
+    tables: SmallVec<[(TableId, SmallVec<[Delta; 1]>); 1]>,
 }
 
 impl Batch {
@@ -112,7 +120,7 @@ impl Batch {
     pub fn push(&mut self, table: TableId, delta: Delta) {
         match self.tables.iter_mut().find(|(id, _)| *id == table) {
             Some((_, deltas)) => deltas.push(delta),
-            None => self.tables.push((table, vec![delta])),
+            None => self.tables.push((table, smallvec![delta])),
         }
     }
 

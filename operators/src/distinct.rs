@@ -57,7 +57,7 @@ impl Reached {
         let Some(members) = &mut self.members else { return };
         for (key, row) in std::mem::take(&mut self.member_log).into_iter().rev() {
             match row {
-                Some(row) => drop(members.insert(key, row)),
+                Some(row) => drop(members.insert(&key, row)),
                 None => drop(members.remove(&key)),
             }
         }
@@ -70,7 +70,7 @@ impl Reached {
 
     fn add_member(&mut self, key: &Key, row: &Row) {
         if let Some(members) = &mut self.members {
-            let old = members.insert(key.clone(), row.clone());
+            let old = members.insert(&key, row.clone());
             self.member_log.push((key.clone(), old));
         }
     }
@@ -128,7 +128,7 @@ impl Graph {
             let holder = Holder { level: id, slot: FAR, partition, key: far_key.clone() };
             let far = self.hold(source, far_edge.child, &far_key, far_binding, holder)?;
             for (_, row) in self.level(far_edge.child).partition(far).window.visible() {
-                all.insert(level.order.key(row), row.clone());
+                all.insert(&level.order.key(row), row.clone());
             }
         }
         let extent = &binding.extent;
@@ -142,7 +142,7 @@ impl Graph {
                 exhausted = false;
                 break;
             }
-            rows.push((key.clone(), row.clone()));
+            rows.push((Key::from_slice(key), row.clone()));
         }
         held.window = Window::hydrated(extent, rows, exhausted);
         if reached.members.is_some() {
@@ -324,7 +324,7 @@ pub(crate) fn refill(level: &mut Level, partition: u32) {
         if extent.start.as_ref().is_some_and(|start| !start.admits(key)) {
             continue;
         }
-        held.window.insert(key.clone(), row.clone());
+        held.window.insert(Key::from_slice(key), row.clone());
         if extent.capacity().is_some_and(|capacity| held.window.rows().len() >= capacity) {
             exhausted = false;
             break;

@@ -20,6 +20,7 @@ use crate::plan::Binding;
 use crate::route::child_route;
 use crate::row::Row;
 use crate::source::{Source, SourceError};
+use crate::stats::Timing;
 use crate::take::{Edge, RowChange, Window};
 
 impl Graph {
@@ -49,7 +50,8 @@ impl Graph {
         route: &[u8],
         binding: &Arc<Binding>,
     ) -> Result<u32, SourceError> {
-        let started = (self.clock)();
+        let hydrated = level.stats.partitions_hydrated;
+        let timing = Timing::start(hydrated, self.clock);
         let partition = level.add(Key::from_slice(route), Arc::clone(binding));
         self.fresh.push(PartitionId { level: id, partition });
         match &level.input {
@@ -65,7 +67,7 @@ impl Graph {
         level.stats.hydrate_rows_out += level.partition(partition).window.rows().len() as u64;
         self.link_all(source, id, level, partition)?;
         self.note_violation(id, level, partition);
-        level.stats.hydrate_nanos += (self.clock)() - started;
+        timing.stop(hydrated, self.clock, &mut level.stats.hydrate_nanos);
         Ok(partition)
     }
 
@@ -81,7 +83,7 @@ impl Graph {
             return Ok(());
         }
         for (key, row) in level.partition(partition).window.rows().iter() {
-            self.link(source, id, level, partition, key, row)?;
+            self.link(source, id, level, partition, &Key::from_slice(key), row)?;
         }
         Ok(())
     }
@@ -223,7 +225,8 @@ impl Graph {
             if unheld && let Some(dropped) = level.take(id.partition) {
                 self.violating.remove(&id);
                 for (key, row) in dropped.window.rows().iter() {
-                    self.unlink(id.level, &level, id.partition, &dropped.binding, key, row);
+                    let key = Key::from_slice(key);
+                    self.unlink(id.level, &level, id.partition, &dropped.binding, &key, row);
                 }
                 if let Some(reached) = &dropped.junction {
                     self.unreach(id, &level, &dropped.route, &dropped.binding, reached);
@@ -252,8 +255,12 @@ impl Graph {
         if !same_start || !is_scan || old.binding.extent.limit == Some(0) {
             return self.acquire(source, id, route, binding);
         }
-        let rows: Vec<(Key, Row)> =
-            old.window.rows().iter().map(|(key, row)| (key.clone(), row.clone())).collect();
+        let rows: Vec<(Key, Row)> = old
+            .window
+            .rows()
+            .iter()
+            .map(|(key, row)| (Key::from_slice(key), row.clone()))
+            .collect();
         let edge = old.window.edge().clone();
         let extent = &binding.extent;
         let capacity = extent.capacity().unwrap_or(usize::MAX);

@@ -45,7 +45,7 @@ const SIGN: u64 = 1 << 63;
 const REMAINDER_BIAS: u16 = 1 << 15;
 
 /// The longest key that needs no allocation, in bytes.
-const INLINE_BYTES_MAX: usize = 22;
+const INLINE_BYTES_MAX: usize = 30;
 /// The strong and the weak count of an `Arc`.
 const COUNTERS_BYTES: usize = 2 * size_of::<usize>();
 
@@ -75,7 +75,8 @@ impl Direction {
 
 /// Encoded values. Compares, and hashes, as the bytes do.
 ///
-/// 24 bytes; up to 22 bytes of key are kept in place, longer ones are shared on the heap.
+/// 32 bytes; up to 30 bytes of key are kept in place, longer ones are shared on the heap. That is room
+/// for two numbers and a short text, as most keys of orders and routes are.
 #[derive(Clone)]
 pub struct Key(Repr);
 
@@ -89,10 +90,10 @@ enum Repr {
     Shared(Arc<[u8]>),
 }
 
-const _: () = assert!(size_of::<Key>() == 24);
+const _: () = assert!(size_of::<Key>() == 32);
 
 impl Key {
-    /// A key of these bytes. Allocates where there are more than 22.
+    /// A key of these bytes. Allocates where there are more than 30.
     #[inline]
     pub fn from_slice(bytes: &[u8]) -> Key {
         if bytes.len() <= INLINE_BYTES_MAX {
@@ -311,7 +312,15 @@ impl KeySpec {
         }
     }
 
-    /// The key of a row. Allocates only where it is longer than 22 bytes.
+    /// Whether these bytes are the key of a row.
+    #[inline]
+    pub fn is_key_of(&self, key: &[u8], row: &Row) -> bool {
+        let mut buf = KeyBuffer::new();
+        self.write(row, &mut buf);
+        buf[..] == *key
+    }
+
+    /// The key of a row. Allocates only where it is longer than 30 bytes.
     #[inline]
     pub fn key(&self, row: &Row) -> Key {
         let mut buf = KeyBuffer::new();

@@ -87,6 +87,7 @@ pub mod key;
 mod level;
 pub mod like;
 mod order_by;
+pub mod packed;
 mod partition;
 mod patch;
 pub mod plan;

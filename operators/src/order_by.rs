@@ -3,53 +3,40 @@
 //! Rows are kept under their order key (the order's columns, encoded so that `memcmp` is the
 //! order), so every comparison is one of byte strings and no column is decoded to compare.
 //!
-//! Cost: O(log n) per insert, remove and seek. State: one key and one row handle per row.
+//! Cost: O(log n) per insert, remove and seek. State: the bytes of the key and one row handle
+//! per row.
 
-use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crate::key::Key;
+use crate::packed::PackedTree;
 use crate::row::Row;
-
-/// A B-tree entry costs about this many bytes per byte of payload, at the usual fill of its nodes.
-const TREE_OVERHEAD_PERCENT: usize = 135;
 
 /// Rows sorted by order key.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OrderedRows {
-    rows: BTreeMap<Key, Row>,
-    key_heap: usize,
+    rows: PackedTree<Row>,
 }
 
 impl OrderedRows {
     /// Rows that are in order already, packed as densely as the tree allows.
     pub(crate) fn from_ordered(rows: Vec<(Key, Row)>) -> OrderedRows {
-        let key_heap = rows.iter().map(|(key, _)| key.heap_bytes()).sum();
-        OrderedRows { rows: rows.into_iter().collect(), key_heap }
+        OrderedRows { rows: PackedTree::from_sorted(rows) }
     }
 
     /// Puts a row at a key and returns the row that was there.
-    pub(crate) fn insert(&mut self, key: Key, row: Row) -> Option<Row> {
-        let heap = key.heap_bytes();
-        let old = self.rows.insert(key, row);
-        if old.is_none() {
-            self.key_heap += heap;
-        }
-        old
+    pub(crate) fn insert(&mut self, key: &[u8], row: Row) -> Option<Row> {
+        self.rows.insert(key, row)
     }
 
     /// Takes the row at a key out.
     pub(crate) fn remove(&mut self, key: &[u8]) -> Option<Row> {
-        let (key, row) = self.rows.remove_entry(key)?;
-        self.key_heap -= key.heap_bytes();
-        Some(row)
+        self.rows.remove(key)
     }
 
     /// Takes the last row out.
     pub(crate) fn pop_last(&mut self) -> Option<(Key, Row)> {
-        let (key, row) = self.rows.pop_last()?;
-        self.key_heap -= key.heap_bytes();
-        Some((key, row))
+        self.rows.pop_last()
     }
 
     /// The row at a key.
@@ -58,13 +45,13 @@ impl OrderedRows {
     }
 
     /// The last key.
-    pub(crate) fn last_key(&self) -> Option<&Key> {
-        self.rows.last_key_value().map(|(key, _)| key)
+    pub(crate) fn last_key(&self) -> Option<Key> {
+        self.rows.last_key().map(Key::from_slice)
     }
 
-    /// The key at a rank, in O(rank).
-    pub(crate) fn key_at(&self, rank: usize) -> Option<&Key> {
-        self.rows.keys().nth(rank)
+    /// The key at a rank. Costs O(rank), of which little is done per row.
+    pub(crate) fn key_at(&self, rank: usize) -> Option<Key> {
+        self.rows.key_at(rank).map(Key::from_slice)
     }
 
     /// The number of rows.
@@ -78,19 +65,18 @@ impl OrderedRows {
     }
 
     /// All rows in order.
-    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&Key, &Row)> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = (&[u8], &Row)> {
         self.rows.iter()
     }
 
     /// The rows after a key, or all of them.
-    pub(crate) fn after(&self, key: Option<&[u8]>) -> impl Iterator<Item = (&Key, &Row)> {
+    pub(crate) fn after(&self, key: Option<&[u8]>) -> impl Iterator<Item = (&[u8], &Row)> {
         let bound = key.map_or(Bound::Unbounded, Bound::Excluded);
-        self.rows.range::<[u8], _>((bound, Bound::Unbounded))
+        self.rows.range((bound, Bound::Unbounded))
     }
 
-    /// Bytes held, without the rows' own.
+    /// Bytes held, without the rows' own. Costs O(rows), a small part of a step for each.
     pub(crate) fn bytes(&self) -> usize {
-        let entry = size_of::<Key>() + size_of::<Row>();
-        self.rows.len() * entry * TREE_OVERHEAD_PERCENT / 100 + self.key_heap
+        self.rows.bytes()
     }
 }

@@ -39,7 +39,10 @@ impl<'g> PatchBuilder<'g> {
             return Arc::clone(patch);
         }
         let patch = Arc::new(self.build(id));
-        self.patches.insert(id, Arc::clone(&patch));
+        let held = self.graph.level(id.level).partition(id.partition);
+        if held.holders.len() > 1 || (held.subscribers > 0 && !held.holders.is_empty()) {
+            self.patches.insert(id, Arc::clone(&patch));
+        }
         patch
     }
 
@@ -111,7 +114,9 @@ impl<'g> PatchBuilder<'g> {
                     ops.push(op);
                 }
                 None => {
-                    ops.push(Op::Insert { node: self.nodes.node(level, id, &change.key, new) });
+                    ops.push(Op::Insert {
+                        node: self.nodes.node(level, id, change.key.clone(), new),
+                    });
                 }
             }
         }
@@ -178,12 +183,13 @@ impl<'g> PatchBuilder<'g> {
         if let Some(after) = after {
             let level = graph.level(after.level);
             for (key, row) in level.partition(after.partition).window.visible() {
+                let key = Key::from_slice(key);
                 let Some((from, old)) = gone.remove(&level.identity.key(row)) else {
                     ops.push(Op::Insert { node: self.nodes.node(level, after, key, row) });
                     continue;
                 };
-                let kept = self.keep(level, after, (&from, &old), (key, row));
-                let same = from == *key && old == *row;
+                let kept = self.keep(level, after, (&from, &old), (&key, row));
+                let same = from == key && old == *row;
                 if !same || matches!(&kept, Op::Keep { related, .. } if !related.is_empty()) {
                     ops.push(kept);
                 }

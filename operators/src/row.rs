@@ -6,9 +6,10 @@
 //! end. A value is a tag byte and its payload; integers take as few bytes as they need.
 
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{Hash, Hasher};
 
 use smallvec::SmallVec;
+use triomphe::ThinArc;
 
 use crate::delta::ColumnSet;
 use crate::value::{RawValue, Value, ValueRef};
@@ -18,8 +19,8 @@ pub const ROW_BYTES_MAX: usize = u32::MAX as usize;
 
 /// The first byte of a row in wide form, and so one more than the columns of a narrow row.
 const WIDE: u8 = u8::MAX;
-/// The strong and the weak count of an `Arc`.
-const COUNTERS_BYTES: usize = 2 * size_of::<usize>();
+/// The reference count and the length that stand before a row's bytes.
+const HEAD_BYTES: usize = 2 * size_of::<usize>();
 
 const TAG_NULL: u8 = 0;
 const TAG_FALSE: u8 = 1;
@@ -36,12 +37,14 @@ const ENDS: &str = "invariant: a row has an end for each of its columns";
 
 type Scratch = SmallVec<[u8; 256]>;
 
-/// An immutable row. Cloning shares the bytes.
+/// An immutable row. One word; cloning shares the bytes.
 ///
 /// Equality and hashes are those of the stored bytes: rows are equal if every value was given in
 /// the same form, so that `Int(1)` and `Float(1.0)`, though equal as values, make different rows.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Row(Arc<[u8]>);
+#[derive(Clone)]
+pub struct Row(ThinArc<(), u8>);
+
+const _: () = assert!(size_of::<Option<Row>>() == size_of::<usize>());
 
 impl Row {
     /// Packs values into a row. One allocation.
@@ -65,7 +68,7 @@ impl Row {
     /// The number of columns.
     #[inline]
     pub fn len(&self) -> usize {
-        match self.0[0] {
+        match self.bytes()[0] {
             WIDE => self.wide(0),
             count => usize::from(count),
         }
@@ -194,7 +197,7 @@ impl Row {
     /// The bytes of the row. Their order has no meaning beyond being total.
     #[inline]
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.0.slice
     }
 
     /// The columns that are stored differently in the two rows; [`ColumnSet::ALL`] where the
@@ -207,25 +210,42 @@ impl Row {
         if columns != other.len() {
             return ColumnSet::ALL;
         }
-        (0..columns).filter(|column| self.stored(*column) != other.stored(*column)).collect()
+        let (ours, theirs) = (self.bytes(), other.bytes());
+        if ours[0] == WIDE || theirs[0] == WIDE {
+            let differs = |column: &usize| self.stored(*column) != other.stored(*column);
+            return (0..columns).filter(differs).collect();
+        }
+        let head = 1 + 2 * columns;
+        let mut changed = ColumnSet::EMPTY;
+        let (mut our_start, mut their_start) = (head, head);
+        let ends = ours[1..head].chunks_exact(2).zip(theirs[1..head].chunks_exact(2));
+        for (column, (our_end, their_end)) in ends.enumerate() {
+            let our_end = usize::from(u16::from_le_bytes([our_end[0], our_end[1]]));
+            let their_end = usize::from(u16::from_le_bytes([their_end[0], their_end[1]]));
+            if ours[our_start..our_end] != theirs[their_start..their_end] {
+                changed.insert(column);
+            }
+            (our_start, their_start) = (our_end, their_end);
+        }
+        changed
     }
 
     /// Whether the two are the same allocation.
     #[inline]
     pub fn ptr_eq(&self, other: &Row) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.0.as_ptr() == other.0.as_ptr()
     }
 
     /// The bytes that the row takes on the heap, shared by all its clones.
     #[inline]
     pub fn heap_bytes(&self) -> usize {
-        self.0.len() + COUNTERS_BYTES
+        (HEAD_BYTES + self.bytes().len()).next_multiple_of(size_of::<usize>())
     }
 
     /// The tag and payload of a column.
     #[inline]
     fn stored(&self, column: usize) -> &[u8] {
-        let bytes = &*self.0;
+        let bytes = self.bytes();
         let columns = self.len();
         assert!(column < columns, "column {column} of a row with {columns} columns");
         if bytes[0] == WIDE {
@@ -239,14 +259,14 @@ impl Row {
 
     #[inline]
     fn narrow_end(&self, column: usize) -> usize {
-        let end = self.0[1 + 2 * column..].first_chunk().expect(ENDS);
+        let end = self.bytes()[1 + 2 * column..].first_chunk().expect(ENDS);
         usize::from(u16::from_le_bytes(*end))
     }
 
     /// The n-th number of the head of a wide row: the count of columns, then their ends.
     #[inline]
     fn wide(&self, position: usize) -> usize {
-        let number = self.0[1 + 4 * position..].first_chunk().expect(ENDS);
+        let number = self.bytes()[1 + 4 * position..].first_chunk().expect(ENDS);
         u32::from_le_bytes(*number) as usize
     }
 }
@@ -258,6 +278,22 @@ pub(crate) enum Piece<'a> {
     Stored(&'a Row, usize),
     /// This one.
     Value(ValueRef<'a>),
+}
+
+impl PartialEq for Row {
+    #[inline]
+    fn eq(&self, other: &Row) -> bool {
+        self.ptr_eq(other) || self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Row {}
+
+impl Hash for Row {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bytes().hash(state);
+    }
 }
 
 impl fmt::Debug for Row {
@@ -283,7 +319,7 @@ fn build(columns: usize, push: impl Fn(usize, &mut Scratch)) -> Row {
             row[1 + 2 * column..][..2].copy_from_slice(&end.to_le_bytes());
         }
         if row.len() <= usize::from(u16::MAX) {
-            return Row(Arc::from(&row[..]));
+            return packed(&row);
         }
         row.clear();
     }
@@ -296,7 +332,11 @@ fn build(columns: usize, push: impl Fn(usize, &mut Scratch)) -> Row {
         row[5 + 4 * column..][..4].copy_from_slice(&end.to_le_bytes());
     }
     assert!(row.len() <= ROW_BYTES_MAX, "a row of {} bytes, more than fit in one", row.len());
-    Row(Arc::from(&row[..]))
+    packed(&row)
+}
+
+fn packed(bytes: &[u8]) -> Row {
+    Row(ThinArc::from_header_and_slice((), bytes))
 }
 
 fn push_value(out: &mut Scratch, value: ValueRef<'_>) {

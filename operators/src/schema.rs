@@ -312,9 +312,10 @@ impl TableSchema {
         for (at, column) in self.columns.iter().enumerate() {
             // Text in a row is UTF-8 already; looking at it again would be most of the work.
             match (column.column_type, row.get_raw(at)) {
-                (ColumnType::Text, RawValue::Text(_)) | (ColumnType::Json, RawValue::Json(_)) => {
-                    continue;
-                }
+                (ColumnType::Text, RawValue::Text(_))
+                | (ColumnType::Json, RawValue::Json(_))
+                | (ColumnType::Integer | ColumnType::Number, RawValue::Int(_))
+                | (ColumnType::Boolean, RawValue::Bool(_)) => continue,
                 _ => {}
             }
             self.check_value(at, row.get(at))?;

@@ -40,7 +40,7 @@ impl Boundary {
         if extent.offset == 0 {
             return Boundary::Start;
         }
-        rows.key_at(extent.offset).map_or(Boundary::End, |key| Boundary::At(key.clone()))
+        rows.key_at(extent.offset).map_or(Boundary::End, Boundary::At)
     }
 
     /// Whether a row at this key is visible.

@@ -9,7 +9,7 @@ pub struct LevelStats {
     pub hydrate_rows_in: u64,
     /// Rows that entered windows while they were filled.
     pub hydrate_rows_out: u64,
-    /// Nanoseconds spent filling partitions, children included.
+    /// Nanoseconds spent filling partitions, children included; estimated from one in sixteen.
     pub hydrate_nanos: u64,
     /// Transactions that reached the level.
     pub batches: u64,
@@ -25,6 +25,32 @@ pub struct LevelStats {
     pub refill_rows_in: u64,
     /// Gates of this level decided by a read, because no row of a window held the answer.
     pub probes: u64,
-    /// Nanoseconds spent on transactions, children not included.
+    /// Nanoseconds spent on transactions, children not included; estimated from one in sixteen.
     pub maintain_nanos: u64,
+}
+
+/// One in so many is timed: reading the clock costs as much as a small window's maintenance.
+const TIMED: u64 = 16;
+
+/// A time that is measured for one occasion in [`TIMED`] and stands for the others too.
+pub(crate) struct Timing(Option<u64>);
+
+impl Timing {
+    /// Begins; `before` is how many occasions there have been.
+    pub(crate) fn start(before: u64, clock: fn() -> u64) -> Timing {
+        Timing(before.is_multiple_of(TIMED).then(clock))
+    }
+
+    /// Ends, and adds to `nanos`, which is for `before` occasions, what makes it right for one more.
+    pub(crate) fn stop(self, before: u64, clock: fn() -> u64, nanos: &mut u64) {
+        *nanos = match self.0 {
+            // The mean of those timed, for all up to now.
+            Some(started) => {
+                let timed = before / TIMED;
+                let earlier = if before == 0 { 0 } else { *nanos / before * timed };
+                (earlier + (clock() - started)) / (timed + 1) * (before + 1)
+            }
+            None => *nanos + *nanos / before.max(1),
+        };
+    }
 }

@@ -96,7 +96,7 @@ impl Window {
     }
 
     /// The visible rows in order.
-    pub(crate) fn visible(&self) -> impl Iterator<Item = (&Key, &Row)> {
+    pub(crate) fn visible(&self) -> impl Iterator<Item = (&[u8], &Row)> {
         let boundary = &self.boundary;
         self.rows.iter().skip_while(move |(key, _)| !boundary.shows(key))
     }
@@ -146,7 +146,7 @@ impl Window {
     /// Puts a row in and logs the change. The caller has asked [`Window::admits`].
     pub(crate) fn insert(&mut self, key: Key, row: Row) {
         self.save();
-        let old = self.rows.insert(key.clone(), row.clone());
+        let old = self.rows.insert(&key, row.clone());
         self.log.push(RowChange { key, old, new: Some(row) });
     }
 
@@ -177,13 +177,13 @@ impl Window {
         let mut come: Vec<(Key, Row)> = Vec::new();
         let mut rows = rows.into_iter().peekable();
         for (key, row) in self.rows.iter() {
-            while let Some(before) = rows.next_if(|(other, _)| other < key) {
+            while let Some(before) = rows.next_if(|(other, _)| **other < *key) {
                 come.push(before);
             }
-            match rows.next_if(|(other, _)| other == key) {
+            match rows.next_if(|(other, _)| **other == *key) {
                 Some((_, same)) if same == *row => {}
                 Some(changed) => come.push(changed),
-                None => gone.push(key.clone()),
+                None => gone.push(Key::from_slice(key)),
             }
         }
         come.extend(rows);
@@ -206,7 +206,7 @@ impl Window {
     pub(crate) fn hydrated(extent: &Extent, rows: Vec<(Key, Row)>, exhausted: bool) -> Window {
         let rows = OrderedRows::from_ordered(rows);
         let edge = match (exhausted, rows.last_key()) {
-            (false, Some(last)) => Edge::At(last.clone()),
+            (false, Some(last)) => Edge::At(last),
             _ => Edge::Open,
         };
         let boundary = Boundary::of(&rows, extent);
@@ -224,7 +224,7 @@ impl Window {
                 self.log.push(RowChange { key, old: Some(row), new: None });
             }
             if let Some(last) = self.rows.last_key() {
-                self.edge = Edge::At(last.clone());
+                self.edge = Edge::At(last);
             }
         }
         self.rows.len() < capacity && self.edge != Edge::Open
@@ -234,7 +234,7 @@ impl Window {
     pub(crate) fn refilled(&mut self, exhausted: bool) {
         self.save();
         match (exhausted, self.rows.last_key()) {
-            (false, Some(last)) => self.edge = Edge::At(last.clone()),
+            (false, Some(last)) => self.edge = Edge::At(last),
             _ => self.edge = Edge::Open,
         }
     }
@@ -284,7 +284,7 @@ impl Window {
             }
             if before != after && self.logged(key).is_none() {
                 changes.push(RowChange {
-                    key: key.clone(),
+                    key: Key::from_slice(key),
                     old: before.then(|| row.clone()),
                     new: after.then(|| row.clone()),
                 });
@@ -302,13 +302,13 @@ impl Window {
     /// The visible rows as they were before the transaction, in order.
     pub(crate) fn visible_before(&self) -> Vec<(Key, Row)> {
         let Some(saved) = &self.saved else {
-            return self.visible().map(|(key, row)| (key.clone(), row.clone())).collect();
+            return self.visible().map(|(key, row)| (Key::from_slice(key), row.clone())).collect();
         };
         let mut rows: Vec<(Key, Row)> = self
             .rows
             .iter()
             .filter(|(key, _)| self.logged(key).is_none())
-            .map(|(key, row)| (key.clone(), row.clone()))
+            .map(|(key, row)| (Key::from_slice(key), row.clone()))
             .chain(
                 self.log
                     .iter()
@@ -335,7 +335,7 @@ impl Window {
         let Some(saved) = self.saved.take() else { return };
         for change in std::mem::take(&mut self.log).into_iter().rev() {
             match change.old {
-                Some(row) => drop(self.rows.insert(change.key, row)),
+                Some(row) => drop(self.rows.insert(&change.key, row)),
                 None => drop(self.rows.remove(&change.key)),
             }
         }

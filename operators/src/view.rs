@@ -227,8 +227,11 @@ impl<'g> NodeBuilder<'g> {
         }
         let level = self.graph.level(id.level);
         let held = level.partition(id.partition);
-        let nodes: Vec<Node> =
-            held.window.visible().map(|(key, row)| self.node(level, id, key, row)).collect();
+        let nodes: Vec<Node> = held
+            .window
+            .visible()
+            .map(|(key, row)| self.node(level, id, Key::from_slice(key), row))
+            .collect();
         let list: Arc<[Node]> = nodes.into();
         if shared {
             self.lists.insert(id, Arc::clone(&list));
@@ -236,7 +239,7 @@ impl<'g> NodeBuilder<'g> {
         list
     }
 
-    pub(crate) fn node(&mut self, level: &Level, id: PartitionId, key: &Key, row: &Row) -> Node {
+    pub(crate) fn node(&mut self, level: &Level, id: PartitionId, key: Key, row: &Row) -> Node {
         let binding = &level.partition(id.partition).binding;
         let related = level
             .related_slots()
@@ -245,6 +248,6 @@ impl<'g> NodeBuilder<'g> {
                 None => Arc::clone(&self.empty),
             })
             .collect();
-        Node { key: key.clone(), row: row.clone(), related }
+        Node { key, row: row.clone(), related }
     }
 }

@@ -11,10 +11,10 @@ use penstock_operators::source::{
 use super::FixedState;
 use super::access::Access;
 use super::check_shape;
-use super::table::{IndexId, PRIMARY, TableStore};
+use super::table::{IndexId, TableStore};
 
-/// Typed tables in memory, ordered by primary key, with an index for each further order that a
-/// prepared read needs.
+/// Typed tables in memory, found by primary key, with an index for each order that a prepared read
+/// needs.
 ///
 /// Writes take effect at once and are undone by [`rollback`](Source::rollback); unique keys are
 /// checked by [`finish`](Source::finish), so that rows may swap their values in a transaction.
@@ -23,10 +23,11 @@ use super::table::{IndexId, PRIMARY, TableStore};
 ///
 /// # Cost
 ///
-/// With n rows and p rows touched by the transaction in flight: a write, O(log n) in each stored
-/// order of its table; a read, O(log n) and O(1) for each row; the first read of
+/// With n rows and p rows touched by the transaction in flight: a write, O(1), and O(log n) in each
+/// stored order of its table in which the row moves; a read, O(log n) and O(1) for each row; the first read of
 /// [`At::Before`] after a write, O(p log p) besides. Indexes are shared by all reads that can use
-/// them, built when the first is prepared in O(n log n), and dropped with the last.
+/// them, built when the first is prepared in O(n log n), and dropped with the last; the order of the primary
+/// key, once built, stays.
 ///
 /// # Example
 ///
@@ -154,7 +155,7 @@ impl Source for MemorySource {
         check_shape(self.table(shape.table)?.0, shape)?;
         let (schema, store) = self.table_mut(shape.table)?;
         let (access, spec) = Access::new(schema.primary_key(), shape);
-        let index = spec.map_or(PRIMARY, |spec| store.acquire(spec));
+        let index = store.acquire(schema, spec);
         let scan = Scan { shape: shape.clone(), users: 1, access, index };
         let slot = match self.scans.iter().position(Option::is_none) {
             Some(free) => {
@@ -268,7 +269,10 @@ impl Source for MemorySource {
                     (None, None) => None,
                     (None, Some(new)) => Some(Delta::insert(new)),
                     (Some(old), None) => Some(Delta::delete(old)),
-                    (Some(old), Some(new)) => Delta::update(old, new),
+                    (Some(old), Some(new)) => match touched.changed {
+                        Some(changed) => Delta::update_of(old, new, changed),
+                        None => Delta::update(old, new),
+                    },
                 };
                 if let Some(delta) = delta {
                     batch.push(*table, delta);
@@ -303,7 +307,6 @@ impl Source for MemorySource {
         }
     }
 
-    /// An estimate: exact for keys and rows, an average for the room that the maps keep free.
     fn memory(&self) -> Vec<(String, usize)> {
         let mut report = Vec::new();
         for (schema, store) in self.schema.tables().iter().zip(&self.tables) {

@@ -1,6 +1,6 @@
 //! Sources: where rows live, behind [`penstock_operators::source::Source`].
 //!
-//! [`MemorySource`] keeps every table in ordered maps and is the reference for what a source does;
+//! [`MemorySource`] keeps its tables in memory and is the reference for what a source does;
 //! `SqliteSource` reads and writes an SQLite file.
 //! Sources know neither queries nor subscriptions.
 
@@ -9,6 +9,7 @@ mod load;
 mod memory;
 mod pending;
 mod pieces;
+mod rows;
 mod shape;
 mod span;
 #[cfg(feature = "sqlite")]

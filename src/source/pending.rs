@@ -2,6 +2,7 @@
 
 use indexmap::IndexMap;
 use indexmap::map::Entry;
+use penstock_operators::delta::ColumnSet;
 use penstock_operators::key::Key;
 use penstock_operators::row::Row;
 
@@ -15,6 +16,8 @@ const KEPT_CAPACITY: usize = 1024;
 pub(super) struct PendingRow {
     pub(super) old: Option<Row>,
     pub(super) new: Option<Row>,
+    /// The columns in which the two differ, where that is known because there was one write.
+    pub(super) changed: Option<ColumnSet>,
 }
 
 /// The rows touched by the transaction in flight, by primary key, in the order of first touch.
@@ -33,9 +36,25 @@ impl Pending {
     /// fixes what it was before the transaction.
     pub(super) fn record(&mut self, key: Key, old: Option<Row>, new: Option<Row>) {
         match self.rows.entry(key) {
-            Entry::Occupied(mut known) => known.get_mut().new = new,
+            Entry::Occupied(mut known) => {
+                known.get_mut().new = new;
+                known.get_mut().changed = None;
+            }
             Entry::Vacant(first) => {
-                first.insert(PendingRow { old, new });
+                first.insert(PendingRow { old, new, changed: None });
+            }
+        }
+    }
+
+    /// Records an update, of which these columns are known to have changed.
+    pub(super) fn record_update(&mut self, key: Key, old: Row, new: Row, changed: ColumnSet) {
+        match self.rows.entry(key) {
+            Entry::Occupied(mut known) => {
+                known.get_mut().new = Some(new);
+                known.get_mut().changed = None;
+            }
+            Entry::Vacant(first) => {
+                first.insert(PendingRow { old: Some(old), new: Some(new), changed: Some(changed) });
             }
         }
     }

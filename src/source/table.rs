@@ -7,6 +7,7 @@ use penstock_operators::schema::TableSchema;
 use penstock_operators::source::{ApplyError, At, Visitor};
 
 use super::pending::Pending;
+use super::rows::{Place, Rows};
 use super::span::Span;
 use super::tree::Tree;
 use super::unique::UniqueKey;
@@ -17,7 +18,7 @@ pub(super) type IndexId = Option<usize>;
 /// The order of the primary key.
 pub(super) const PRIMARY: IndexId = None;
 
-/// The rows of a table in one more order. Keys hold the primary key, so they are distinct.
+/// The rows of a table in one order. Keys hold the primary key, so they are distinct.
 #[derive(Debug)]
 struct Index {
     spec: KeySpec,
@@ -26,14 +27,22 @@ struct Index {
     users: usize,
 }
 
-/// The rows of a table in the order of the primary key and in those that reads need.
+impl Index {
+    fn new(rows: &Rows, spec: KeySpec) -> Index {
+        let columns = spec.columns().iter().map(|(column, _)| *column).collect();
+        Index { tree: Tree::of(rows, &spec), spec, columns, users: 1 }
+    }
+}
+
+/// The rows of a table, and the orders of them that reads need.
 ///
-/// A write costs one look-up in each stored order. State: per stored order a key and a handle for
-/// each row; the rows themselves once; the touched rows until the transaction ends.
+/// A write costs one look-up, and two in each stored order in which the row moves. State: the rows
+/// by primary key; per stored order a key and a place for each row; the touched rows until the
+/// transaction ends. The order of the primary key is stored from the first read on that needs it.
 #[derive(Debug)]
 pub(super) struct TableStore {
-    pub(super) rows: Tree,
-    row_bytes: usize,
+    pub(super) rows: Rows,
+    primary: Option<Index>,
     indexes: Vec<Option<Index>>,
     pub(super) unique: Vec<UniqueKey>,
     pub(super) pending: Pending,
@@ -43,24 +52,30 @@ impl TableStore {
     /// An empty table, with an order for each unique key that needs one.
     pub(super) fn new(schema: &TableSchema) -> TableStore {
         let mut store = TableStore {
-            rows: Tree::default(),
-            row_bytes: 0,
+            rows: Rows::new(schema.primary_key_spec().clone()),
+            primary: None,
             indexes: Vec::new(),
             unique: Vec::new(),
             pending: Pending::new(),
         };
         for columns in schema.unique_keys() {
             if let Some((unique, spec)) = UniqueKey::new(schema.primary_key(), columns) {
-                let index = spec.map_or(PRIMARY, |spec| store.acquire(spec));
+                let index = store.acquire(schema, spec);
                 store.unique.push(unique.on(index));
             }
         }
         store
     }
 
-    /// The position of a stored order with a further user; builds it if there is none.
-    /// Building costs O(n log n).
-    pub(super) fn acquire(&mut self, spec: KeySpec) -> IndexId {
+    /// A stored order with a further user, `None` standing for that of the primary key; builds it
+    /// if there is none. Building costs O(n log n).
+    pub(super) fn acquire(&mut self, schema: &TableSchema, spec: Option<KeySpec>) -> IndexId {
+        let Some(spec) = spec else {
+            let rows = &self.rows;
+            let spec = || schema.primary_key_spec().clone();
+            self.primary.get_or_insert_with(|| Index::new(rows, spec()));
+            return PRIMARY;
+        };
         let known = self
             .indexes
             .iter()
@@ -71,11 +86,7 @@ impl TableStore {
             }
             return Some(position);
         }
-        let mut entries: Vec<_> =
-            self.rows.rows().map(|row| (spec.key(row), row.clone())).collect();
-        entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        let columns = spec.columns().iter().map(|(column, _)| *column).collect();
-        let index = Index { spec, columns, tree: Tree::from_entries(entries), users: 1 };
+        let index = Index::new(&self.rows, spec);
         match self.indexes.iter().position(Option::is_none) {
             Some(free) => {
                 self.indexes[free] = Some(index);
@@ -88,7 +99,7 @@ impl TableStore {
         }
     }
 
-    /// Gives back a use of a stored order; drops it at zero uses.
+    /// Gives back a use of a stored order; drops it at zero uses. That of the primary key stays.
     pub(super) fn release(&mut self, index: IndexId) {
         let Some(slot) = index.and_then(|position| self.indexes.get_mut(position)) else { return };
         if let Some(index) = slot {
@@ -99,12 +110,17 @@ impl TableStore {
         }
     }
 
-    /// The tree of a stored order; `None` if nothing is stored at that position.
-    pub(super) fn tree(&self, index: IndexId) -> Option<&Tree> {
+    fn index(&self, index: IndexId) -> Option<&Index> {
         match index {
-            PRIMARY => Some(&self.rows),
-            Some(position) => Some(&self.indexes.get(position)?.as_ref()?.tree),
+            PRIMARY => self.primary.as_ref(),
+            Some(position) => self.indexes.get(position)?.as_ref(),
         }
+    }
+
+    /// The rows whose key in a stored order begins with `prefix`, in that order.
+    pub(super) fn with_prefix(&self, index: IndexId, prefix: &[u8]) -> impl Iterator<Item = &Row> {
+        let places = self.index(index).into_iter();
+        places.flat_map(|index| index.tree.with_prefix(prefix)).map(|place| self.rows.at(place))
     }
 
     /// The row of a primary key.
@@ -117,17 +133,11 @@ impl TableStore {
 
     /// Visits the rows in a stretch of a stored order.
     pub(super) fn visit(&self, at: At, index: IndexId, span: &Span, visit: &mut Visitor<'_>) {
-        let (tree, spec) = match index {
-            PRIMARY => (&self.rows, None),
-            Some(position) => match &self.indexes[position] {
-                Some(index) => (&index.tree, Some(&index.spec)),
-                None => return,
-            },
-        };
+        let Some(Index { tree, spec, .. }) = self.index(index) else { return };
         if at == At::After || self.pending.is_empty() {
-            tree.visit(span, visit);
+            tree.visit(&self.rows, span, visit);
         } else {
-            tree.visit_before(&self.pending, spec, span, visit);
+            tree.visit_before(&self.rows, &self.pending, spec, span, visit);
         }
     }
 
@@ -135,11 +145,9 @@ impl TableStore {
     pub(super) fn insert(&mut self, schema: &TableSchema, row: Row) -> Result<(), ApplyError> {
         check(schema, &row)?;
         let key = schema.primary_key_spec().key(&row);
-        if !self.rows.insert_new(key.clone(), row.clone()) {
+        if !self.add(&key, &row) {
             return Err(duplicate(schema, &row));
         }
-        self.row_bytes += row.heap_bytes();
-        self.reindex(None, Some(&row));
         self.pending.record(key, None, Some(row));
         Ok(())
     }
@@ -152,26 +160,20 @@ impl TableStore {
         row: Row,
     ) -> Result<(), ApplyError> {
         check(schema, &row)?;
-        let mut new_key = KeyBuffer::new();
-        schema.primary_key_spec().write(&row, &mut new_key);
-        let missing = || missing(schema, &key, "update");
-        if *new_key == *key {
-            let stored = self.rows.get_mut(&key).ok_or_else(missing)?;
-            let old = std::mem::replace(stored, row.clone());
-            self.row_bytes = self.row_bytes + row.heap_bytes() - old.heap_bytes();
-            self.reindex(Some(&old), Some(&row));
-            self.pending.record(key, Some(old), Some(row));
+        let Some(place) = self.rows.place(&key) else {
+            return Err(missing(schema, &key, "update"));
+        };
+        if schema.primary_key_spec().is_key_of(&key, &row) {
+            let (old, changed) = self.replace(place, row.clone());
+            self.pending.record_update(key, old, row, changed);
             return Ok(());
         }
-        if self.rows.get(&key).is_none() {
-            return Err(missing());
-        }
-        let new_key = Key::from_slice(&new_key);
+        let new_key = schema.primary_key_spec().key(&row);
         if self.rows.get(&new_key).is_some() {
             return Err(duplicate(schema, &row));
         }
-        let old = self.set(key.clone(), None);
-        self.set(new_key.clone(), Some(row.clone()));
+        let old = self.remove(&key);
+        self.add(&new_key, &row);
         self.pending.record(key, old, None);
         self.pending.record(new_key, None, Some(row));
         Ok(())
@@ -179,11 +181,9 @@ impl TableStore {
 
     /// Removes the row of a key, which must be there.
     pub(super) fn delete(&mut self, schema: &TableSchema, key: Key) -> Result<(), ApplyError> {
-        let Some(old) = self.rows.remove(&key) else {
+        let Some(old) = self.remove(&key) else {
             return Err(missing(schema, &key, "delete"));
         };
-        self.row_bytes -= old.heap_bytes();
-        self.reindex(Some(&old), None);
         self.pending.record(key, Some(old), None);
         Ok(())
     }
@@ -191,87 +191,87 @@ impl TableStore {
     /// Makes the pending changes the state.
     pub(super) fn commit(&mut self) {
         self.pending.clear();
-        self.forget_before();
+        self.indexes_mut().for_each(|index| index.tree.forget_before());
     }
 
     /// Undoes the pending changes.
     pub(super) fn rollback(&mut self) {
         for (key, touched) in self.pending.take() {
-            self.set(key, touched.old);
-        }
-        self.forget_before();
-    }
-
-    /// Makes `row` the row of a key, in every stored order; returns the row it replaces.
-    pub(super) fn set(&mut self, key: Key, row: Option<Row>) -> Option<Row> {
-        let old = match &row {
-            Some(row) => {
-                self.row_bytes += row.heap_bytes();
-                self.rows.insert(key, row.clone())
+            match (self.rows.place(&key), touched.old) {
+                (Some(place), Some(old)) => drop(self.replace(place, old)),
+                (Some(_), None) => drop(self.remove(&key)),
+                (None, Some(old)) => drop(self.add(&key, &old)),
+                (None, None) => {}
             }
-            None => self.rows.remove(&key),
-        };
-        self.row_bytes -= old.as_ref().map_or(0, Row::heap_bytes);
-        self.reindex(old.as_ref(), row.as_ref());
-        old
+        }
+        self.indexes_mut().for_each(|index| index.tree.forget_before());
     }
 
-    /// Makes these the rows of the table; their keys are distinct. Costs O(n) for each stored order
-    /// in which they are sorted, O(n log n) for the others.
-    pub(super) fn replace_all(&mut self, entries: Vec<(Key, Row)>) {
-        self.row_bytes = entries.iter().map(|(_, row)| row.heap_bytes()).sum();
-        self.rows = Tree::from_entries(entries);
-        for index in self.indexes.iter_mut().flatten() {
-            let mut entries: Vec<_> =
-                self.rows.rows().map(|row| (index.spec.key(row), row.clone())).collect();
-            entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-            index.tree = Tree::from_entries(entries);
-        }
-    }
-
-    /// Follows a change of one row in every index.
-    fn reindex(&mut self, old: Option<&Row>, new: Option<&Row>) {
-        self.rows.forget_before();
-        if self.indexes.is_empty() {
-            return;
-        }
-        let changed = match (old, new) {
-            (Some(old), Some(new)) => old.changed_columns(new),
-            _ => ColumnSet::ALL,
-        };
+    /// Adds a row under its key, in every stored order; does nothing and says `false` if the key is
+    /// taken.
+    pub(super) fn add(&mut self, key: &[u8], row: &Row) -> bool {
+        let Some(place) = self.rows.insert(key, row.clone()) else { return false };
         let mut key = KeyBuffer::new();
-        for index in self.indexes.iter_mut().flatten() {
+        for index in self.indexes_mut() {
+            key.clear();
+            index.spec.write(row, &mut key);
             index.tree.forget_before();
-            if let (Some(new), false) = (new, changed.intersects(index.columns)) {
-                key.clear();
-                index.spec.write(new, &mut key);
-                if let Some(stored) = index.tree.get_mut(&key) {
-                    *stored = new.clone();
-                }
-                continue;
+            index.tree.insert(&key, place);
+        }
+        true
+    }
+
+    /// Removes the row of a key from every stored order; returns it.
+    pub(super) fn remove(&mut self, key: &[u8]) -> Option<Row> {
+        let (_, old) = self.rows.remove(key)?;
+        let mut key = KeyBuffer::new();
+        for index in self.indexes_mut() {
+            key.clear();
+            index.spec.write(&old, &mut key);
+            index.tree.forget_before();
+            index.tree.remove(&key);
+        }
+        Some(old)
+    }
+
+    /// Puts another row with the same primary key at a place, in every stored order; returns the
+    /// one that was there, and the columns in which they differ.
+    fn replace(&mut self, place: Place, row: Row) -> (Row, ColumnSet) {
+        let new = row.clone();
+        let old = self.rows.replace(place, row);
+        let changed = old.changed_columns(&new);
+        let (mut from, mut to) = (KeyBuffer::new(), KeyBuffer::new());
+        for index in self.indexes_mut() {
+            index.tree.forget_before();
+            if changed.intersects(index.columns) {
+                from.clear();
+                to.clear();
+                index.spec.write(&old, &mut from);
+                index.spec.write(&new, &mut to);
+                index.tree.rekey(&from, &to, place);
             }
-            if let Some(old) = old {
-                key.clear();
-                index.spec.write(old, &mut key);
-                index.tree.remove(&key);
-            }
-            if let Some(new) = new {
-                index.tree.insert(index.spec.key(new), new.clone());
-            }
+        }
+        (old, changed)
+    }
+
+    /// Builds every stored order anew. Costs O(n log n) for each.
+    pub(super) fn reindex(&mut self) {
+        let rows = &self.rows;
+        for index in self.indexes.iter_mut().flatten().chain(&mut self.primary) {
+            index.tree = Tree::of(rows, &index.spec);
         }
     }
 
-    fn forget_before(&mut self) {
-        self.rows.forget_before();
-        for index in self.indexes.iter_mut().flatten() {
-            index.tree.forget_before();
-        }
+    fn indexes_mut(&mut self) -> impl Iterator<Item = &mut Index> {
+        self.indexes.iter_mut().flatten().chain(&mut self.primary)
     }
 
-    /// Estimated bytes: of the rows with their primary key, and of each index, named.
-    /// Costs O(indexes).
+    /// Bytes: of the rows with what finds them by primary key and the order of that, and of each
+    /// index, named. Costs O(rows) for each
+    /// index, a small part of a step for each row.
     pub(super) fn memory(&self, schema: &TableSchema, report: &mut Vec<(String, usize)>) {
-        report.push((schema.name().to_owned(), self.rows.bytes() + self.row_bytes));
+        let primary = self.primary.as_ref().map_or(0, |index| index.tree.bytes());
+        report.push((schema.name().to_owned(), self.rows.bytes() + primary));
         for index in self.indexes.iter().flatten() {
             let columns: Vec<&str> = index
                 .spec

@@ -1,103 +1,67 @@
-//! Rows in the order of a key: the primary index of a table, and each further one.
+//! An order of a table: the places of its rows by a key that is distinct for each.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::ops::{Bound, ControlFlow};
 
 use penstock_operators::key::{Key, KeySpec};
+use penstock_operators::packed::PackedTree;
 use penstock_operators::row::Row;
 use penstock_operators::source::Visitor;
 
 use super::pending::Pending;
+use super::rows::{Place, Rows};
 use super::span::Span;
-
-/// What one entry of an ordered map costs, in bytes: its key and row handles, times 1.35 for the
-/// free room and the links of the map's nodes.
-const ENTRY_BYTES: usize = size_of::<(Key, Row)>() * 27 / 20;
 
 /// The keys whose entry differs between before and after the transaction in flight, sorted, each
 /// with the row that it had before, if any.
 type Before = Vec<(Key, Option<Row>)>;
 
-/// Rows by key, in ascending order of the key's bytes.
+/// Places of rows by key, in ascending order of the key's bytes.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
-    map: BTreeMap<Key, Row>,
-    key_bytes: usize,
+    map: PackedTree<Place>,
     /// Made by the first read of the earlier state, forgotten at the next write.
     before: OnceCell<Before>,
 }
 
 impl Tree {
-    /// A tree of entries in any order, with distinct keys. Costs O(n log n), O(n) if sorted.
-    pub(super) fn from_entries(entries: Vec<(Key, Row)>) -> Tree {
-        let key_bytes = entries.iter().map(|(key, _)| key.heap_bytes()).sum();
-        Tree { map: BTreeMap::from_iter(entries), key_bytes, before: OnceCell::new() }
+    /// The rows in the order that `spec` gives. Costs O(n log n), O(n) if they are sorted.
+    pub(super) fn of(rows: &Rows, spec: &KeySpec) -> Tree {
+        let mut entries: Vec<(Key, Place)> =
+            rows.iter().map(|(place, row)| (spec.key(row), place)).collect();
+        entries.sort_unstable();
+        Tree { map: PackedTree::from_sorted(entries), before: OnceCell::new() }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.map.len()
+    /// Puts a place under a key that is free.
+    pub(super) fn insert(&mut self, key: &[u8], place: Place) {
+        self.map.insert(key, place);
     }
 
-    pub(super) fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.map.values()
+    /// Takes the place under a key out.
+    pub(super) fn remove(&mut self, key: &[u8]) {
+        self.map.remove(key);
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = (&Key, &Row)> {
-        self.map.iter()
+    /// Moves a place from one key to another, which is free.
+    pub(super) fn rekey(&mut self, from: &[u8], to: &[u8], place: Place) {
+        self.map.rekey(from, to, place);
     }
 
-    pub(super) fn get(&self, key: &[u8]) -> Option<&Row> {
-        self.map.get(key)
-    }
-
-    pub(super) fn get_mut(&mut self, key: &[u8]) -> Option<&mut Row> {
-        self.map.get_mut(key)
-    }
-
-    /// Puts a row under a key that is free; says `false`, and does nothing, if it is taken.
-    pub(super) fn insert_new(&mut self, key: Key, row: Row) -> bool {
-        match self.map.entry(key) {
-            Entry::Occupied(_) => false,
-            Entry::Vacant(vacant) => {
-                self.key_bytes += vacant.key().heap_bytes();
-                vacant.insert(row);
-                true
-            }
-        }
-    }
-
-    /// Puts a row under a key, whether or not it is taken; returns the row it replaces.
-    pub(super) fn insert(&mut self, key: Key, row: Row) -> Option<Row> {
-        let key_bytes = key.heap_bytes();
-        let replaced = self.map.insert(key, row);
-        if replaced.is_none() {
-            self.key_bytes += key_bytes;
-        }
-        replaced
-    }
-
-    pub(super) fn remove(&mut self, key: &[u8]) -> Option<Row> {
-        let (key, row) = self.map.remove_entry(key)?;
-        self.key_bytes -= key.heap_bytes();
-        Some(row)
-    }
-
-    /// Rows whose key begins with `prefix`, in order.
+    /// The places of rows whose key begins with `prefix`, in order.
     pub(super) fn with_prefix<'a, 'p>(
         &'a self,
         prefix: &'p [u8],
-    ) -> impl Iterator<Item = &'a Row> + use<'a, 'p> {
+    ) -> impl Iterator<Item = Place> + use<'a, 'p> {
         self.map
-            .range::<[u8], _>((Bound::Included(prefix), Bound::Unbounded))
+            .range((Bound::Included(prefix), Bound::Unbounded))
             .take_while(move |(key, _)| key.starts_with(prefix))
-            .map(|(_, row)| row)
+            .map(|(_, place)| *place)
     }
 
-    /// Estimated bytes of the tree without its rows. Costs O(1).
+    /// Bytes of the order. Costs O(n), a small part of a step for each row.
     pub(super) fn bytes(&self) -> usize {
-        self.map.len() * ENTRY_BYTES + self.key_bytes
+        self.map.bytes()
     }
 
     /// Drops what was kept for reads of the earlier state; due at every write, and at the end of a
@@ -107,29 +71,31 @@ impl Tree {
     }
 
     /// Visits the rows in a span as they are now.
-    pub(super) fn visit(&self, span: &Span, visit: &mut Visitor<'_>) {
-        let range = self.map.range::<[u8], _>(span.bounds());
+    pub(super) fn visit(&self, rows: &Rows, span: &Span, visit: &mut Visitor<'_>) {
+        let mut range = self.map.range(span.bounds());
         let _ = if span.descending {
-            range.rev().try_for_each(|(_, row)| visit(row))
+            range.rev().try_for_each(|(_, place)| visit(rows.at(*place)))
         } else {
-            range.into_iter().try_for_each(|(_, row)| visit(row))
+            range.try_for_each(|(_, place)| visit(rows.at(*place)))
         };
     }
 
     /// Visits the rows in a span as they were before the pending changes. `spec` makes this tree's
-    /// keys from rows; `None` for the tree whose keys those of `pending` are.
+    /// keys from rows.
     ///
     /// The first read after a write costs O(p log p) for p pending changes of the table; the
     /// others cost what [`Tree::visit`] does and O(log p).
     pub(super) fn visit_before(
         &self,
+        rows: &Rows,
         pending: &Pending,
-        spec: Option<&KeySpec>,
+        spec: &KeySpec,
         span: &Span,
         visit: &mut Visitor<'_>,
     ) {
         let before = self.before.get_or_init(|| differences(pending, spec));
-        let now = self.map.range::<[u8], _>(span.bounds());
+        let now = self.map.range(span.bounds());
+        let now = now.map(|(key, place)| (key, rows.at(*place)));
         let then = span.cut(before);
         let _ = if span.descending {
             merge(now.rev(), then.iter().rev(), |a, b| a > b, visit)
@@ -140,13 +106,9 @@ impl Tree {
 }
 
 /// The entries of a tree that the pending changes have added, removed or replaced.
-fn differences(pending: &Pending, spec: Option<&KeySpec>) -> Before {
+fn differences(pending: &Pending, spec: &KeySpec) -> Before {
     let mut before = Before::with_capacity(pending.len());
-    for (primary, change) in pending.iter() {
-        let Some(spec) = spec else {
-            before.push((primary.clone(), change.old.clone()));
-            continue;
-        };
+    for (_, change) in pending.iter() {
         let old_key = change.old.as_ref().map(|row| spec.key(row));
         if let Some(new_key) = change.new.as_ref().map(|row| spec.key(row))
             && old_key.as_ref() != Some(&new_key)
@@ -165,9 +127,9 @@ fn differences(pending: &Pending, spec: Option<&KeySpec>) -> Before {
 /// Visits `now` with the entries of `then` put over it: where both have a key, that of `then`
 /// counts, and `None` there means no row. `precedes` is the order of both.
 fn merge<'a>(
-    now: impl Iterator<Item = (&'a Key, &'a Row)>,
+    now: impl Iterator<Item = (&'a [u8], &'a Row)>,
     then: impl Iterator<Item = &'a (Key, Option<Row>)>,
-    precedes: impl Fn(&Key, &Key) -> bool,
+    precedes: impl Fn(&[u8], &[u8]) -> bool,
     visit: &mut Visitor<'_>,
 ) -> ControlFlow<()> {
     let mut then = then.peekable();
@@ -177,7 +139,7 @@ fn merge<'a>(
                 visit(earlier)?;
             }
         }
-        match then.next_if(|(other, _)| other == key) {
+        match then.next_if(|(other, _)| **other == *key) {
             Some((_, Some(earlier))) => visit(earlier)?,
             Some((_, None)) => {}
             None => visit(row)?,

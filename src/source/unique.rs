@@ -65,7 +65,7 @@ impl UniqueKey {
         if !write_columns_non_null(row, &self.stored, &mut prefix) {
             return None;
         }
-        let mut alike = table.tree(self.index)?.with_prefix(&prefix);
+        let mut alike = table.with_prefix(self.index, &prefix);
         let (first, second) = (alike.next()?, alike.next()?);
         let first_key = schema.primary_key_spec().key(first);
         if *first_key == *key {

@@ -214,7 +214,7 @@ fn what_is_no_key_is_refused() {
 
 #[test]
 fn keys_show_their_bytes() {
-    assert_eq!(size_of::<Key>(), 24);
+    assert_eq!(size_of::<Key>(), 32);
     let key = Key::from_slice(&[0, 0xab]);
     assert_eq!(format!("{key:?}"), "Key(00ab)");
     assert_eq!((key.as_ref(), Borrow::<[u8]>::borrow(&key)), (key.as_slice(), &[0, 0xab][..]));

