@@ -96,7 +96,7 @@ impl Baseline {
                 of.functions.insert(name.to_owned(), count);
             } else {
                 let (name, count) = parse_count(line).ok_or_else(malformed)?;
-                last = Some(baseline.counts.entry(name).insert_entry(count).into_mut());
+                last = Some(baseline.counts.entry(name).or_insert(count));
             }
         }
         Ok(baseline)

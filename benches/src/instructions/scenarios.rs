@@ -87,12 +87,11 @@ fn expect(right: bool, what: &str) -> Result<(), Error> {
     if right { Ok(()) } else { Err(Error::abort(what)) }
 }
 
+/// Makes transactions, as many as asked for.
+type Stream = fn(&Database, &Data, usize) -> Result<Vec<Vec<Change>>, Error>;
+
 /// A live query under transactions, with its patches taken after each; counts per transaction.
-fn live(
-    sizes: Sizes,
-    query: Query,
-    stream: fn(&Database, &Data, usize) -> Result<Vec<Vec<Change>>, Error>,
-) -> Result<u64, Error> {
+fn live(sizes: Sizes, query: Query, stream: Stream) -> Result<u64, Error> {
     let data = Data::generate(sizes);
     let db = database(&data)?;
     let mut transactions = stream(&db, &data, CHANGES)?.into_iter();
