@@ -1,6 +1,7 @@
 //! The memory source: reads and writes below any query; and the ordered map under it, beside the
 //! standard library's.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::ops::{Bound, ControlFlow};
@@ -69,6 +70,9 @@ fn bench(c: &mut Criterion) -> Result<(), Error> {
             _ => None,
         })
         .collect();
+    for key in &keys {
+        assert!(source.get(At::After, issue, key)?.is_some(), "the row of an edit is there");
+    }
     let mut at = 0;
     c.bench_function("source/get by primary key", |b| {
         b.iter(|| {
@@ -77,6 +81,13 @@ fn bench(c: &mut Criterion) -> Result<(), Error> {
         });
     });
     let open = penstock_benches::tables::encoded(true);
+    let mut found = Vec::new();
+    source.scan(At::After, scan, &open, None, false, &mut |row| {
+        found.push((Reverse(row.get(MODIFIED).as_i64()), row.get(OPEN).as_bool()));
+        if found.len() == 100 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    assert!(found.len() == 100 && found.is_sorted(), "the last modified come first");
+    assert!(found.iter().all(|(_, open)| *open == Some(true)), "only open ones come");
     c.bench_function("source/scan 100 of an index", |b| {
         b.iter(|| {
             let mut left = 100;

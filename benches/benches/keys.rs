@@ -1,18 +1,16 @@
-//! Rows, keys and predicates: what every change goes through.
+//! Rows and keys: what every change goes through.
 
+use std::cmp::Reverse;
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use penstock::Row;
 use penstock::operators::key::{Direction, Key, KeySpec};
-use penstock::operators::predicate::{CompareOp, Operand, Predicate};
-use penstock::{Row, Value};
 use penstock_benches::data::{Data, Sizes};
 use penstock_benches::tables::issue_row;
 
-/// Columns of `issue`.
-const OPEN: usize = 2;
+/// A column of `issue`.
 const MODIFIED: usize = 3;
-const PRIORITY: usize = 6;
 
 fn rows() -> Vec<Row> {
     let data =
@@ -20,8 +18,16 @@ fn rows() -> Vec<Row> {
     (0..).zip(&data.issues).map(|(number, issue)| issue_row(number, issue)).collect()
 }
 
-fn compare(column: usize, op: CompareOp, value: Value) -> Predicate {
-    Predicate::Compare { left: Operand::Column(column), op, right: Operand::Literal(value) }
+/// Keys order rows as comparing the columns does: the last modified first, then by id.
+fn check(rows: &[Row], order: &KeySpec) {
+    let mut by_key: Vec<&Row> = rows.iter().collect();
+    by_key.sort_by_key(|row| order.key(row));
+    let mut by_value: Vec<&Row> = rows.iter().collect();
+    by_value.sort_by_key(|row| (Reverse(row.get(MODIFIED).as_i64()), row.get(0).as_str()));
+    assert!(by_key == by_value, "the orders differ");
+    let (changed, same) = (rows[0].changed_columns(&rows[1]), rows[0].changed_columns(&rows[0]));
+    assert!(changed.contains(MODIFIED) && same.is_empty());
+    assert!(rows.iter().all(|row| Row::new(&row.to_values()) == *row), "packing loses something");
 }
 
 fn keys(c: &mut Criterion) {
@@ -29,6 +35,7 @@ fn keys(c: &mut Criterion) {
     let mut next = rows.iter().cycle();
     let mut row = move || next.next().cloned().unwrap_or_else(|| Row::new(&[]));
     let order = KeySpec::new(vec![(MODIFIED, Direction::Desc), (0, Direction::Asc)]);
+    check(&rows, &order);
     let sorted: Vec<Key> = {
         let mut keys: Vec<Key> = rows.iter().map(|row| order.key(row)).collect();
         keys.sort();
@@ -62,13 +69,6 @@ fn keys(c: &mut Criterion) {
         let other = rows[0].clone();
         b.iter(|| black_box(shared()).changed_columns(black_box(&other)));
     });
-    for (name, predicate) in [
-        ("predicate/open = true", compare(OPEN, CompareOp::Eq, Value::Bool(true))),
-        ("predicate/priority < 5", compare(PRIORITY, CompareOp::Lt, Value::Int(5))),
-        ("predicate/title = text", compare(1, CompareOp::Eq, Value::from("alpha bravo 7"))),
-    ] {
-        c.bench_function(name, |b| b.iter(|| predicate.matches(black_box(shared()))));
-    }
 }
 
 criterion_group! {

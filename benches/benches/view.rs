@@ -1,29 +1,17 @@
-//! Views: from a query to its tree, and what a consumer does with tree and patches.
+//! Views: what a consumer does with trees and patches.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use penstock::{Error, Query};
+use penstock::Error;
 use penstock_benches::data::{Data, EDITS_FROM, IssueEdit, Sizes};
-use penstock_benches::tables::{database_with_lasting_indexes, edit_changes};
+use penstock_benches::tables::{database, edit_changes};
 use penstock_benches::workloads::queries;
 
 fn bench(c: &mut Criterion) -> Result<(), Error> {
     let data = Data::generate(Sizes::scaled(1));
-    let db = database_with_lasting_indexes(&data)?;
-    let hydrations: [(&str, Query); 2] =
-        [("view/hydrate 100 rows", queries::list()), ("view/hydrate tree", queries::tree())];
-    for (name, query) in hydrations {
-        drop(db.subscribe(query.clone())?);
-        c.bench_function(name, |b| {
-            b.iter(|| db.subscribe(query.clone()).map(|subscription| subscription.rows()));
-        });
-    }
-
+    let db = database(&data)?;
     let mut subscription = db.subscribe(queries::tree())?;
-    c.bench_function("view/subscribe to a live tree", |b| {
-        b.iter(|| black_box(db.subscribe(queries::tree()).is_ok()));
-    });
     let before = subscription.rows();
     let edit = IssueEdit { issue: 3, modified: EDITS_FROM, open: true };
     db.apply(edit_changes(&db.schema(), &data, &[edit])?)?;

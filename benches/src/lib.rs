@@ -5,6 +5,7 @@
 //! a database, [`sqlite`] into files of SQLite, [`workloads`] holds the workloads, [`baseline`] the
 //! same work done by hand without an engine, [`scratch`] what the results must be, [`check`] the
 //! checksum that all of them must meet, [`plot`] the curves.
+//! The binary `instructions` is the gate on what the hot paths cost ([`instructions`]).
 
 pub mod alloc;
 pub mod baseline;
@@ -12,6 +13,7 @@ pub mod check;
 pub mod command;
 pub mod cpu;
 pub mod data;
+pub mod instructions;
 pub mod plot;
 pub mod report;
 pub mod resident;

@@ -20,7 +20,7 @@ const EDITS: usize = 1_000;
 const COPIES: usize = 1_000;
 
 /// The queries of W5: each owner in turn.
-fn owner_queries(data: &Data, count: usize) -> impl Iterator<Item = Query> {
+pub(crate) fn owner_queries(data: &Data, count: usize) -> impl Iterator<Item = Query> {
     (0..data.sizes.users).cycle().take(count).map(queries::of_owner)
 }
 
@@ -29,7 +29,7 @@ pub(super) fn owners<const QUERIES: usize>(setting: &Setting) -> Result<Outcome,
     let data = &setting.data;
     let opened = setting.open(&[subjects::OWNER_INDEX])?;
     let db = &opened.db;
-    let transactions = edits(&opened, data, EDITS)?;
+    let transactions = edits(db, data, EDITS)?;
     let mut outcome = Outcome::default();
     let mut watched = Watched::subscribe(db, owner_queries(data, QUERIES), &mut outcome)?;
     let select_all = |plain: &Plain| {
@@ -104,7 +104,7 @@ pub(super) fn w6(setting: &Setting) -> Result<Outcome, Error> {
     let mut subscriptions = (0..COPIES)
         .map(|_| db.subscribe(subject.query.clone()))
         .collect::<Result<Vec<Subscription>, Error>>()?;
-    let transactions = edits(&opened, data, EDITS)?;
+    let transactions = edits(db, data, EDITS)?;
     let mut outcome = Outcome::default();
     let mut patches = 0;
     let requery = |plain: &Plain| {

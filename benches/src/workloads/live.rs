@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use penstock::operators::source::Change;
-use penstock::{Error, Query, Subscription, row};
+use penstock::{Database, Error, Query, Subscription, row};
 
 use super::beside::{self, Requery};
 use super::queries;
@@ -53,13 +53,13 @@ pub(super) fn push(
 
 /// Takes the patches of a subscription, looks at each, and returns how many there were.
 #[inline]
-pub(super) fn take_changes(subscription: &mut Subscription) -> usize {
+pub(crate) fn take_changes(subscription: &mut Subscription) -> usize {
     let patches = subscription.changes();
     patches.map(|patch| black_box(patch.list().ops.len())).filter(|ops| *ops > 0).count()
 }
 
 /// Each change a transaction of its own.
-pub(super) fn singly(changes: Vec<Change>) -> Vec<Vec<Change>> {
+pub(crate) fn singly(changes: Vec<Change>) -> Vec<Vec<Change>> {
     changes.into_iter().map(|change| vec![change]).collect()
 }
 
@@ -106,15 +106,20 @@ pub(super) fn expect_of_sqlite(
 }
 
 /// The *issue edits*, each a transaction.
-pub(super) fn edits(opened: &Opened, data: &Data, count: usize) -> Result<Vec<Vec<Change>>, Error> {
-    Ok(singly(edit_changes(&opened.db.schema(), data, &issue_edits(data, count))?))
+pub(crate) fn edits(db: &Database, data: &Data, count: usize) -> Result<Vec<Vec<Change>>, Error> {
+    Ok(singly(edit_changes(&db.schema(), data, &issue_edits(data, count))?))
 }
 
-/// The *comment adds*, of which half go to the issues in view of W2.
-fn adds(opened: &Opened, data: &Data) -> Result<Vec<Vec<Change>>, Error> {
-    let view = opened.db.query(&queries::list())?;
+/// The *comment adds*, each a transaction. Half of them go to the issues in view of W2.
+pub(crate) fn adds(db: &Database, data: &Data, count: usize) -> Result<Vec<Vec<Change>>, Error> {
+    let view = db.query(&queries::list())?;
     let in_view: Vec<u32> = view.iter().filter_map(|entry| number(&entry)).collect();
-    Ok(singly(comment_changes(&opened.db.schema(), &comment_adds(data, &in_view, ADDS))?))
+    Ok(singly(comment_changes(&db.schema(), &comment_adds(data, &in_view, count))?))
+}
+
+/// The *label toggles*, each a transaction.
+pub(crate) fn toggles(db: &Database, data: &Data, count: usize) -> Result<Vec<Vec<Change>>, Error> {
+    Ok(singly(toggle_changes(&db.schema(), &label_toggles(data, count))?))
 }
 
 /// The number in an entry's id.
@@ -125,13 +130,13 @@ fn number(entry: &penstock::Entry) -> Option<u32> {
 /// A query under issue edits.
 fn edited(setting: &Setting, subject: &Subject) -> Result<Outcome, Error> {
     let opened = setting.open(subject.indexes)?;
-    Ok(live(&opened, subject, edits(&opened, &setting.data, EDITS)?)?.0)
+    Ok(live(&opened, subject, edits(&opened.db, &setting.data, EDITS)?)?.0)
 }
 
 /// A query under added comments.
 fn commented(setting: &Setting, subject: &Subject) -> Result<Outcome, Error> {
     let opened = setting.open(subject.indexes)?;
-    let adds = adds(&opened, &setting.data)?;
+    let adds = adds(&opened.db, &setting.data, ADDS)?;
     Ok(live(&opened, subject, adds)?.0)
 }
 
@@ -139,7 +144,7 @@ fn commented(setting: &Setting, subject: &Subject) -> Result<Outcome, Error> {
 pub(super) fn edits_only(setting: &Setting) -> Result<Outcome, Error> {
     let opened = setting.open(subjects::NO_INDEXES)?;
     let mut outcome = Outcome { check: Some(Check::default()), ..Outcome::default() };
-    push(&opened, edits(&opened, &setting.data, EDITS)?, &mut outcome, None, || ())?;
+    push(&opened, edits(&opened.db, &setting.data, EDITS)?, &mut outcome, None, || ())?;
     Ok(outcome)
 }
 
@@ -147,7 +152,7 @@ pub(super) fn edits_only(setting: &Setting) -> Result<Outcome, Error> {
 pub(super) fn w4(setting: &Setting) -> Result<Outcome, Error> {
     let (data, subject) = (&setting.data, subjects::list());
     let opened = setting.open(subject.indexes)?;
-    let (mut outcome, mut subscription) = live(&opened, &subject, edits(&opened, data, EDITS)?)?;
+    let (mut outcome, mut subscription) = live(&opened, &subject, edits(&opened.db, data, EDITS)?)?;
     let further = issue_edits(data, 2 * EDITS);
     let further: Vec<_> =
         further[EDITS..].iter().map(|edit| (issue_id(edit.issue), edit)).collect();
@@ -180,7 +185,7 @@ pub(super) fn w4d(setting: &Setting) -> Result<Outcome, Error> {
 pub(super) fn w4d100(setting: &Setting) -> Result<Outcome, Error> {
     let subject = subjects::open();
     let opened = setting.open(subject.indexes)?;
-    let changes = edits(&opened, &setting.data, EDITS)?.concat();
+    let changes = edits(&opened.db, &setting.data, EDITS)?.concat();
     let transactions = changes.chunks(100).map(<[Change]>::to_vec).collect();
     Ok(live(&opened, &subject, transactions)?.0)
 }
@@ -194,9 +199,8 @@ pub(super) fn w8(setting: &Setting) -> Result<Outcome, Error> {
 pub(super) fn w8b(setting: &Setting) -> Result<Outcome, Error> {
     let subject = subjects::any_of_three();
     let opened = setting.open(subject.indexes)?;
-    let toggles = label_toggles(&setting.data, TOGGLES);
-    let changes = toggle_changes(&opened.db.schema(), &toggles)?;
-    Ok(live(&opened, &subject, singly(changes))?.0)
+    let toggles = toggles(&opened.db, &setting.data, TOGGLES)?;
+    Ok(live(&opened, &subject, toggles)?.0)
 }
 
 /// An aggregate, as the builder states it and then, from the start, as the SELECT does: the figures

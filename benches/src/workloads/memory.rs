@@ -97,7 +97,8 @@ fn load_named(data: &Data, db: &Database) -> Result<usize, Error> {
         + db.load("issueLabel", pairs)?)
 }
 
-fn expect_all(data: &Data, source: &MemorySource) -> Result<(), Error> {
+/// Compares the numbers of rows with what was generated.
+pub(crate) fn expect_all(data: &Data, source: &MemorySource) -> Result<(), Error> {
     let schema = schema()?;
     let mut rows = 0;
     for name in ["user", "label", "issue", "comment", "issueLabel"] {

@@ -2,18 +2,18 @@
 
 mod beside;
 mod deep;
-mod fan_out;
+pub(crate) mod fan_out;
 mod hydrate;
 mod list;
-mod live;
+pub(crate) mod live;
 mod long;
-mod memory;
+pub(crate) mod memory;
 pub mod queries;
 mod scale;
 mod shapes;
 pub mod subjects;
 mod templates;
-mod watched;
+pub(crate) mod watched;
 mod wide;
 
 use penstock::Error;

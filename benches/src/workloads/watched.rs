@@ -19,17 +19,17 @@ const REQUERIES: usize = 100;
 const REQUERY_MICROS: f64 = 1e6;
 
 /// Live queries and what arrived for them.
-pub(super) struct Watched {
+pub(crate) struct Watched {
     /// The live queries, in the order in which they were subscribed to.
-    pub(super) subscriptions: Vec<Subscription>,
+    pub(crate) subscriptions: Vec<Subscription>,
     /// How many patches were read.
-    pub(super) patches: usize,
+    pub(crate) patches: usize,
     ready: Arc<Mutex<Vec<usize>>>,
 }
 
 impl Watched {
     /// Subscribes to all queries and copies their trees out, which is `hydrate_per_query_cpu`.
-    pub(super) fn subscribe(
+    pub(crate) fn subscribe(
         db: &Database,
         queries: impl Iterator<Item = Query>,
         outcome: &mut Outcome,
@@ -54,7 +54,7 @@ impl Watched {
     }
 
     /// Reads what the last transaction changed.
-    pub(super) fn take(&mut self) {
+    pub(crate) fn take(&mut self) {
         for number in self.ready.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             self.patches += take_changes(&mut self.subscriptions[number]);
         }

@@ -16,7 +16,7 @@ pub(super) fn edit_count(data: &Data) -> usize {
 
 fn wide(setting: &Setting, subject: &Subject, width: usize) -> Result<Outcome, Error> {
     let opened = setting.open(subject.indexes)?;
-    let changes = edits(&opened, &setting.data, edit_count(&setting.data))?.concat();
+    let changes = edits(&opened.db, &setting.data, edit_count(&setting.data))?.concat();
     let transactions = changes.chunks(width).map(<[Change]>::to_vec).collect();
     Ok(live(&opened, subject, transactions)?.0)
 }
