@@ -1,10 +1,11 @@
 // What each workload does, for any engine that keeps tables and live results.
 //
-// An engine is `{fill(data), hydrate(query, argument), commit(changes), settle()}`:
-// - `fill` makes its tables and puts the rows in;
+// An engine is `{fill(data, indexed), hydrate(query, argument), commit(changes)}`:
+// - `fill` makes its tables and puts the rows in; `indexed` says that what follows are hydrations,
+//   for an engine that has a choice;
 // - `hydrate` makes a query live and returns `{data(), destroy()}`;
-// - `commit` is one transaction, after which every live result has been updated;
-// - `cannot` is a map from workloads to why the engine has no such thing.
+// - `commit` is one transaction, after which every live result has been updated.
+// Beside it stands `cannot`, a map from workloads to why the engine has no such thing.
 
 import {commentAdds, issueEdits, labelToggles, userId} from './data.js';
 import {Check} from './check.js';
@@ -69,7 +70,7 @@ function load(engine, data) {
 }
 
 function hydrate(engine, data, {query, count}) {
-  engine.fill(data);
+  engine.fill(data, true);
   const outcome = new Outcome();
   hydrations(outcome, count, () => {
     const view = engine.hydrate(query);
@@ -117,7 +118,7 @@ function bytes(engine, data, {query}) {
   const start = heapBytes();
   const copies = {sizes: data.sizes};
   for (const table of rows) copies[table] = data[table].map(row => structuredClone(row));
-  engine.fill(copies);
+  engine.fill(copies, true);
   for (const table of rows) copies[table] = null;
   outcome.push('bytes_per_source_row', (heapBytes() - start) / count, BYTES);
   // Leaves the indexes behind, so that they do not count as the view's.
