@@ -110,7 +110,7 @@ fn bench(c: &mut Criterion) -> Result<(), Error> {
 
 /// The key of an issue in an index: open, modified, id.
 fn index_key(modified: i64, id: usize) -> Key {
-    let values = [(id % 2 == 0).into(), modified.into(), (id as i64).into()];
+    let values = [id.is_multiple_of(2).into(), modified.into(), (id as i64).into()];
     KeySpec::asc(&[0, 1, 2]).key(&Row::new(&values))
 }
 

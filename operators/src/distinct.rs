@@ -70,7 +70,7 @@ impl Reached {
 
     fn add_member(&mut self, key: &Key, row: &Row) {
         if let Some(members) = &mut self.members {
-            let old = members.insert(&key, row.clone());
+            let old = members.insert(key, row.clone());
             self.member_log.push((key.clone(), old));
         }
     }

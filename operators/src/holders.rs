@@ -23,6 +23,7 @@ pub(crate) struct Holder {
 
 /// A set of holders: one for most partitions, and huge for some.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::box_collection, reason = "one word, so that a holder alone decides the size")]
 pub(crate) enum Holders {
     #[default]
     None,

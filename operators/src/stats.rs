@@ -47,7 +47,7 @@ impl Timing {
             // The mean of those timed, for all up to now.
             Some(started) => {
                 let timed = before / TIMED;
-                let earlier = if before == 0 { 0 } else { *nanos / before * timed };
+                let earlier = nanos.checked_div(before).map_or(0, |mean| mean * timed);
                 (earlier + (clock() - started)) / (timed + 1) * (before + 1)
             }
             None => *nanos + *nanos / before.max(1),

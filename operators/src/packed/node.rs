@@ -158,7 +158,7 @@ impl<V, const N: usize> Inner<V, N> {
             Node::Inner(inner) => inner.insert(key, value, replace),
         };
         match inserted {
-            Inserted::Split(split) => self.take_in(at, split),
+            Inserted::Split(split) => self.take_in(at, *split),
             other => other,
         }
     }
@@ -177,8 +177,11 @@ impl<V, const N: usize> Inner<V, N> {
     }
 
     /// Puts the upper part of the child at `at` beside it.
-    fn take_in(&mut self, at: usize, split: Split<V, N>) -> Inserted<V, N> {
-        let (separator, right) = *split;
+    fn take_in(
+        &mut self,
+        at: usize,
+        (separator, right): (Box<[u8]>, Node<V, N>),
+    ) -> Inserted<V, N> {
         self.keys.insert(at, &separator);
         if self.children.len() == self.children.capacity() {
             self.children.reserve_exact(1 + self.children.len() / 4);

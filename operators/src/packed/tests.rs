@@ -170,11 +170,10 @@ fn below(bound: &Bound<Vec<u8>>, key: &[u8]) -> bool {
     }
 }
 
-fn check_reads<const N: usize>(
-    model: &Model,
-    bounds: &[(Bound<Vec<u8>>, Bound<Vec<u8>>)],
-    turns: u64,
-) {
+/// The low and the high end of a range.
+type Ends = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
+fn check_reads<const N: usize>(model: &Model, bounds: &[Ends], turns: u64) {
     let tree: PackedTree<u32, N> = PackedTree::from_sorted(entries(model));
     check(&tree);
     assert_same(&tree, model);
