@@ -382,6 +382,7 @@ impl Database {
         Ok(MemoryUsage {
             source: source.memory(),
             queries: engine.graph().state_bytes(),
+            subscriptions: self.shared.subscription_bytes() + engine.subscribed_bytes(),
             feeds: engine.feed_bytes(),
             levels,
             partitions,

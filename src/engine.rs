@@ -11,7 +11,7 @@ use penstock_operators::graph::{Graph, RootId};
 use penstock_operators::plan::{Binding, Plan};
 use penstock_operators::row::Row;
 use penstock_operators::row_set::{RowIdentity, RowSetPatch};
-use penstock_operators::schema::Schema;
+use penstock_operators::schema::{Schema, TableId};
 use penstock_operators::source::{Foreign, Source};
 use penstock_operators::view::Node;
 
@@ -31,7 +31,8 @@ struct Subscribed {
     plan: Plan,
     /// The widest that a subscriber has.
     schema: Schema,
-    table: String,
+    /// Of the rows.
+    table: TableId,
     subscribers: usize,
     snapshot: Option<Arc<[Node]>>,
 }
@@ -83,6 +84,16 @@ impl Engine {
         bytes
     }
 
+    /// Bytes of what there is once for each live result: its entry, its feed, its constants.
+    pub(crate) fn subscribed_bytes(&self) -> usize {
+        let entry = size_of::<(RootId, Subscribed)>() + 1;
+        let results = self.feeds.values().map(|entry| {
+            let binding = entry.plan.binding.heap_bytes() + 2 * size_of::<usize>();
+            binding + size_of::<Binding>() + entry.feed.bytes()
+        });
+        self.feeds.capacity() * entry * 8 / 7 + results.sum::<usize>()
+    }
+
     pub(crate) fn graph(&self) -> &Graph {
         &self.graph
     }
@@ -92,12 +103,13 @@ impl Engine {
         &mut self,
         source: &mut dyn Source,
         query: &CompiledQuery,
-    ) -> Result<(RootId, Arc<Feed>), Error> {
+    ) -> Result<(RootId, Arc<Feed>, Arc<Binding>), Error> {
         self.changing = true;
         let root = self.graph.subscribe(source, &query.plan);
         self.changing = false;
         let root = root?;
-        Ok((root, self.join(query, root, &query.plan)))
+        let entry = self.join(&query.schema, query.view.table, root, &query.plan);
+        Ok((root, Arc::clone(&entry.feed), Arc::clone(&entry.plan.binding)))
     }
 
     /// Moves one subscriber to another binding of its template. Where it keeps a row set, it keeps
@@ -107,7 +119,7 @@ impl Engine {
         source: &mut dyn Source,
         root: RootId,
         plan: &Plan,
-        query: &CompiledQuery,
+        (schema, table): (&Schema, TableId),
         keeps_rows: bool,
     ) -> Result<(RootId, Arc<Feed>, Arc<Committed>), Error> {
         let before = keeps_rows.then(|| self.keep_row_set(source.schema(), root));
@@ -135,7 +147,7 @@ impl Engine {
                 deletes: known.into_iter().filter(|put| !kept(put)).collect(),
             })
         });
-        let feed = self.join(query, new, plan);
+        let feed = Arc::clone(&self.join(schema, table, new, plan).feed);
         self.leave(root);
         Ok((new, feed, Arc::new(Committed::new(self.version, tree, rows))))
     }
@@ -161,20 +173,31 @@ impl Engine {
         self.leave(root);
     }
 
-    fn join(&mut self, query: &CompiledQuery, root: RootId, plan: &Plan) -> Arc<Feed> {
-        let schema = &query.schema;
-        let table = schema.table(query.view.table).name().to_owned();
-        let entry = self.feeds.entry(root).or_insert_with(|| Subscribed {
-            feed: Arc::new(Feed::new()),
-            plan: plan.clone(),
-            schema: schema.clone(),
-            table,
-            subscribers: 0,
-            snapshot: None,
+    fn join(
+        &mut self,
+        schema: &Schema,
+        table: TableId,
+        root: RootId,
+        plan: &Plan,
+    ) -> &mut Subscribed {
+        let graph = &self.graph;
+        let entry = self.feeds.entry(root).or_insert_with(|| {
+            let mut plan = plan.clone();
+            if plan.derived.is_empty() {
+                plan.shape = Arc::clone(graph.shape(root));
+            }
+            Subscribed {
+                feed: Arc::new(Feed::new()),
+                plan,
+                schema: schema.clone(),
+                table,
+                subscribers: 0,
+                snapshot: None,
+            }
         });
         entry.subscribers += 1;
         entry.schema = schema.clone();
-        Arc::clone(&entry.feed)
+        entry
     }
 
     fn leave(&mut self, root: RootId) {
@@ -306,7 +329,7 @@ impl Engine {
             let Some(entry) = self.feeds.get(&root) else { continue };
             let fresh = evaluate(source, &entry.plan)?;
             if fresh != self.graph.snapshot(root) {
-                let table = entry.table.clone();
+                let table = entry.schema.table(entry.table).name().to_owned();
                 return Err(Error::Diverged { table, version });
             }
         }
@@ -334,13 +357,6 @@ fn with_fresh<T>(
     let outcome = read(&mut graph, source.schema(), root);
     graph.unsubscribe(source, root);
     Ok(outcome)
-}
-
-/// A plan with the same shape and another extent at its root.
-pub(crate) fn with_extent(plan: &Plan, change: impl FnOnce(&mut Binding)) -> Plan {
-    let mut binding = (*plan.binding).clone();
-    change(&mut binding);
-    Plan { shape: plan.shape.clone(), binding: Arc::new(binding), derived: plan.derived.clone() }
 }
 
 /// Nanoseconds since the first call, for the times that `explain` shows.

@@ -202,6 +202,13 @@ impl Feed {
         }
     }
 
+    /// Bytes of the feed, without patches and callbacks.
+    pub(crate) fn bytes(&self) -> usize {
+        let counts = 2 * size_of::<usize>();
+        let positions = lock(&self.positions).all.capacity() * size_of::<Weak<Position>>();
+        counts + size_of::<Feed>() + counts + size_of::<Link>() + positions
+    }
+
     /// Ends the feed: nothing is appended from now on, and nobody waits. Returns the notice for
     /// tasks.
     pub(crate) fn end(&self, ended: Ended, version: u64) -> Notice {

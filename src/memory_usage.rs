@@ -16,6 +16,9 @@ pub struct MemoryUsage {
     /// Of all live queries, with the rows that joins, aggregates and computed columns have made.
     /// Rows of tables are shared with the source and not counted.
     pub queries: usize,
+    /// Of the subscriptions: the query that each states, its constants, and where its patches
+    /// wait. Callbacks and what a statement's parameters share with others are not counted.
+    pub subscriptions: usize,
     /// Of the patches that are kept for subscribers who have not taken them, with their rows, and
     /// of the trees that were asked for and are kept for the next who asks, without theirs.
     /// Approximate.

@@ -134,6 +134,7 @@ mod tests {
         };
         let order = KeySpec::new(vec![(0, Direction::Asc)]);
         let shape = LevelPlan { table: TableId::derived(0), input, order, related: Vec::new() };
+        let shape = Arc::new(shape);
         let binding =
             Binding { constants: Vec::new(), extent: Extent::default(), children: Vec::new() };
         let derived = Derived { relation: Arc::new(relation), key: vec![0] };

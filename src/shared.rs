@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use penstock_operators::delta::Batch;
@@ -33,6 +33,8 @@ pub(crate) struct Shared {
     /// Results whose subscriptions were dropped inside a transaction, and whether each kept rows.
     dropped: Mutex<Vec<(RootId, Arc<Feed>, bool)>>,
     has_dropped: AtomicBool,
+    /// Bytes of all subscriptions.
+    subscriptions: AtomicUsize,
 }
 
 type SourceGuard<'s> = MutexGuard<'s, Box<dyn Source>>;
@@ -49,7 +51,18 @@ impl Shared {
             deliveries: Deliveries::default(),
             dropped: Mutex::default(),
             has_dropped: AtomicBool::new(false),
+            subscriptions: AtomicUsize::new(0),
         }
+    }
+
+    /// Counts what a subscription holds, in place of what it held before.
+    pub(crate) fn count_subscription(&self, before: usize, now: usize) {
+        self.subscriptions.fetch_add(now, Ordering::Relaxed);
+        self.subscriptions.fetch_sub(before, Ordering::Relaxed);
+    }
+
+    pub(crate) fn subscription_bytes(&self) -> usize {
+        self.subscriptions.load(Ordering::Relaxed)
     }
 
     /// The schema, as it was when the source was last followed.

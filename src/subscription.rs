@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use penstock_operators::explain::LevelReport;
 use penstock_operators::graph::RootId;
+use penstock_operators::plan::Binding;
 use smallvec::SmallVec;
 
 use crate::error::Error;
@@ -37,9 +38,12 @@ mod rebind;
 /// more comes. Further tables and columns end nothing.
 pub struct Subscription {
     shared: Arc<Shared>,
+    /// As counted in the shared state.
+    bytes: usize,
     query: Query,
     params: Params,
-    compiled: CompiledQuery,
+    /// The constants of the query, shared with the result.
+    binding: Arc<Binding>,
     /// What patches need to show names; shared with them.
     context: Arc<PatchContext>,
     root: RootId,
@@ -56,33 +60,52 @@ pub struct Subscription {
 impl Subscription {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        query: Query,
+        mut query: Query,
         params: Params,
     ) -> Result<Subscription, Error> {
+        query.shrink();
         let locks = Arc::clone(&shared);
         let _deliver = locks.deliver_after();
         let (mut source, mut engine) = locks.read_results("Database::subscribe")?;
         let compiled = query.compile(source.schema(), &params)?;
-        let (root, feed) = engine.subscribe(&mut *source, &compiled)?;
+        let (root, feed, binding) = engine.subscribe(&mut *source, &compiled)?;
         let position = feed.position();
         drop((engine, source));
-        let context = Arc::new(PatchContext {
-            schema: compiled.schema.clone(),
-            view: Arc::clone(&compiled.view),
-        });
-        Ok(Subscription {
+        let CompiledQuery { schema, view, .. } = compiled;
+        let context = Arc::new(PatchContext { schema, view });
+        let mut subscription = Subscription {
             shared,
+            bytes: 0,
             query,
             context,
             params,
-            compiled,
+            binding,
             root,
             feed,
             position,
             earlier: VecDeque::new(),
             listeners: Vec::new(),
             keeps_rows: Arc::default(),
-        })
+        };
+        subscription.count();
+        Ok(subscription)
+    }
+
+    /// Counts what it holds now.
+    fn count(&mut self) {
+        let counts = 2 * size_of::<usize>();
+        let now = size_of::<Subscription>()
+            + self.query.heap_bytes()
+            + self.params.heap_bytes()
+            + counts
+            + size_of::<PatchContext>()
+            + self.context.view.shared_bytes()
+            + counts
+            + size_of::<Position>()
+            + counts
+            + size_of::<AtomicBool>().next_multiple_of(size_of::<usize>())
+            + self.listeners.capacity() * size_of::<u64>();
+        self.shared.count_subscription(std::mem::replace(&mut self.bytes, now), now);
     }
 
     /// The result after the last commit; of a subscription that has ended, its last. Cost:
@@ -116,7 +139,7 @@ impl Subscription {
     }
 
     fn tree(&self, nodes: Arc<[penstock_operators::view::Node]>) -> Tree {
-        Tree::new(self.context.schema.clone(), Arc::clone(&self.compiled.view), nodes)
+        Tree::new(self.context.schema.clone(), Arc::clone(&self.context.view), nodes)
     }
 
     /// The result after the last commit, with the position of [`changes`](Subscription::changes)
@@ -263,7 +286,7 @@ impl Subscription {
             engine.graph().violations(self.root)
         };
         let Some(violation) = violations.first() else { return Ok(()) };
-        let mut format = &self.compiled.view;
+        let mut format = &self.context.view;
         let mut names = Vec::new();
         for &position in &violation.path {
             let relationship = &format.relationships[position];
@@ -338,14 +361,15 @@ impl Subscription {
     }
 
     fn explain_report(&self, report: LevelReport) -> Explain {
-        let binding = Arc::clone(&self.compiled.plan.binding);
-        let (schema, view) = (self.context.schema.clone(), Arc::clone(&self.compiled.view));
+        let binding = Arc::clone(&self.binding);
+        let (schema, view) = (self.context.schema.clone(), Arc::clone(&self.context.view));
         Explain::new(schema, view, binding, report)
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
+        self.shared.count_subscription(self.bytes, 0);
         for number in self.listeners.drain(..) {
             // Retired too, because a notice under way may still hold it.
             if let Some(listener) = self.feed.unlisten(number) {

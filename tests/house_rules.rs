@@ -89,7 +89,15 @@ fn the_core_depends_on_nothing_but_data_structures() {
         .filter_map(|dependency| dependency["name"].as_str())
         .collect();
     names.sort_unstable();
-    let known = ["ahash", "indexmap", "smallvec", "thiserror", "triomphe", "unicode-case-mapping"];
+    let known = [
+        "ahash",
+        "hashbrown",
+        "indexmap",
+        "smallvec",
+        "thiserror",
+        "triomphe",
+        "unicode-case-mapping",
+    ];
     assert_eq!(names, known);
 }
 

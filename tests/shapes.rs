@@ -28,7 +28,7 @@ fn verified() -> Database {
 }
 
 fn item(id: i64, n: impl Into<Value>) -> RowInput {
-    row! { id: id, n: n.into(), name: "a", done: false, owner: id % 7 }.into()
+    row! { id: id, n: n.into(), name: "a", done: false, owner: id % 7 }
 }
 
 /// How many row deltas the roots of some subscriptions have looked at, and in how many

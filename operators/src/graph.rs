@@ -151,6 +151,11 @@ impl Graph {
         outcome
     }
 
+    /// The template of a live result, which all its results share.
+    pub fn shape(&self, root: RootId) -> &Arc<LevelPlan> {
+        &self.level(root.0.level).plan
+    }
+
     fn subscribe_shape(
         &mut self,
         source: &mut dyn Source,

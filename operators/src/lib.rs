@@ -36,7 +36,7 @@
 //! # use penstock_operators::source::Source;
 //!
 //! // The first ten rows of table 0 whose column 1 has a given value, newest (column 2) first.
-//! let shape = LevelPlan {
+//! let shape = Arc::new(LevelPlan {
 //!     table: TableId(0),
 //!     input: Input::Scan {
 //!         partition: vec![1],
@@ -46,9 +46,9 @@
 //!     },
 //!     order: KeySpec::new(vec![(2, Direction::Desc), (0, Direction::Asc)]),
 //!     related: vec![],
-//! };
+//! });
 //! let plan = |owner: i64| Plan {
-//!     shape: shape.clone(),
+//!     shape: Arc::clone(&shape),
 //!     binding: Arc::new(Binding {
 //!         constants: vec![owner.into()],
 //!         extent: Extent { limit: Some(10), ..Extent::default() },

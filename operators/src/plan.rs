@@ -128,9 +128,22 @@ pub struct Start {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// The template.
-    pub shape: LevelPlan,
+    pub shape: Arc<LevelPlan>,
     /// The constants.
     pub binding: Arc<Binding>,
     /// The derived tables that the shape's levels read, as [`TableId::derived`] of their position.
     pub derived: Vec<Arc<Derived>>,
+}
+
+impl Binding {
+    /// Bytes on the heap: those of the constants and of the bindings below.
+    pub fn heap_bytes(&self) -> usize {
+        let child = |child: &Arc<Binding>| {
+            16 + size_of::<Binding>() + size_of::<Arc<Binding>>() + child.heap_bytes()
+        };
+        self.constants.capacity() * size_of::<Value>()
+            + self.constants.iter().map(Value::heap_bytes).sum::<usize>()
+            + self.extent.start.as_ref().map_or(0, |start| start.key.heap_bytes())
+            + self.children.iter().map(child).sum::<usize>()
+    }
 }

@@ -140,6 +140,15 @@ pub(crate) enum RawValue<'a> {
 }
 
 impl Value {
+    /// Bytes on the heap, which clones share, with the two counts that sharing takes.
+    pub fn heap_bytes(&self) -> usize {
+        match self {
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => 0,
+            Value::Text(text) | Value::Json(text) => 16 + text.len(),
+            Value::Blob(bytes) => 16 + bytes.len(),
+        }
+    }
+
     /// The value, borrowed.
     // The name is that of the operation; the trait cannot express the returned type.
     #[allow(clippy::should_implement_trait)]

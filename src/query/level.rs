@@ -76,8 +76,11 @@ pub(super) fn compile(
     let filters = planner.filters(table, filters, &path)?;
     let rows = planner.scan(table, &[], filters);
     let level = planner.level(rows, &query.body, false, &path)?;
-    let plan =
-        Plan { shape: level.plan, binding: level.binding, derived: computed.derived.clone() };
+    let plan = Plan {
+        shape: Arc::new(level.plan),
+        binding: level.binding,
+        derived: computed.derived.clone(),
+    };
     Ok(CompiledQuery { plan, view: level.view, schema: computed.schema.clone() })
 }
 

@@ -21,6 +21,7 @@ mod ast;
 mod ast_condition;
 mod ast_json;
 mod builder;
+mod bytes;
 mod condition;
 pub(crate) mod draft;
 mod error;

@@ -42,6 +42,11 @@ impl Params {
         Params::default()
     }
 
+    /// Bytes on the heap of what was given by name; objects are not counted.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.named.len() * std::mem::size_of::<(String, Bound)>()
+    }
+
     /// Gives the parameter of a name its value.
     #[must_use]
     pub fn set(mut self, name: impl Into<String>, value: impl Into<Value>) -> Params {

@@ -15,6 +15,13 @@ pub(super) struct Statement {
     limit: Option<Option<usize>>,
 }
 
+impl Statement {
+    /// Bytes that it holds, itself included; parameters by their number alone.
+    pub(super) fn bytes(&self) -> usize {
+        std::mem::size_of::<Statement>() + self.text.capacity() + self.params.bytes()
+    }
+}
+
 impl Query {
     /// A SELECT statement of SQLite's language. Its parameters are given with
     /// [`bind`](Query::bind), those by name also with [`Params`].

@@ -130,7 +130,11 @@ pub(crate) fn compile(
     let level = level::level(context, &query, false)?;
     let Planner { derived, shown, .. } = planner;
     Ok(CompiledQuery {
-        plan: Plan { shape: level.plan, binding: level.binding, derived: derived.into_inner() },
+        plan: Plan {
+            shape: Arc::new(level.plan),
+            binding: level.binding,
+            derived: derived.into_inner(),
+        },
         view: level.view,
         schema: schema.with_shown(shown.into_inner()),
     })

@@ -29,6 +29,12 @@ pub struct SqlParams {
 }
 
 impl SqlParams {
+    /// Bytes on the heap, without those of texts, which the one who gave them may share.
+    pub(crate) fn bytes(&self) -> usize {
+        self.positional.capacity() * std::mem::size_of::<Value>()
+            + self.named.len() * std::mem::size_of::<(String, Value)>()
+    }
+
     /// No values.
     pub fn new() -> SqlParams {
         SqlParams::default()

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use penstock_operators::plan::{Binding, Plan};
+
 use super::Subscription;
-use crate::engine::with_extent;
 use crate::error::Error;
 use crate::feed::Pending;
 use crate::notice::{Listener, Notice};
@@ -36,10 +37,11 @@ impl Subscription {
     fn rebind(&mut self, query: Query) -> Result<(), Error> {
         self.feed.check()?;
         let target = query.compile(&self.context.schema, &self.params)?;
-        let plan = with_extent(&self.compiled.plan, |binding| {
-            binding.extent = target.plan.binding.extent.clone();
-        });
-        if plan.binding == self.compiled.plan.binding {
+        // The same constants with another extent at the top.
+        let binding =
+            Binding { extent: target.plan.binding.extent.clone(), ..(*self.binding).clone() };
+        let plan = Plan { binding: Arc::new(binding), ..target.plan };
+        if plan.binding == self.binding {
             self.query = query;
             return Ok(());
         }
@@ -49,8 +51,9 @@ impl Subscription {
         let (mut source, mut engine) = shared.read_results("Subscription::set_limit")?;
         // Following others may have ended it.
         self.feed.check()?;
+        let named = (&self.context.schema, self.context.view.table);
         let (root, feed, committed) =
-            engine.rebind(&mut *source, self.root, &plan, &self.compiled, keeps_rows)?;
+            engine.rebind(&mut *source, self.root, &plan, named, keeps_rows)?;
         // Under the lock, so that nothing committed from now on is taken from the old feed, and
         // callbacks are told of this between what was committed before and after.
         let (left, before) = (std::mem::replace(&mut self.feed, feed), Arc::clone(&self.position));
@@ -82,7 +85,8 @@ impl Subscription {
         if !(listeners.is_empty() && wakers.is_empty()) {
             shared.deliveries.queue([Notice::new(committed, listeners.into_iter(), wakers)]);
         }
-        (self.root, self.compiled.plan, self.query) = (root, plan, query);
+        (self.root, self.binding, self.query) = (root, plan.binding, query);
+        self.count();
         Ok(())
     }
 

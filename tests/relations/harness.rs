@@ -285,7 +285,7 @@ fn query(random: &mut Random, pool: &mut Vec<(Arc<Relation>, usize)>) -> Query {
         related
     });
     let binding = binding(top.limit, children);
-    Query { plan: Plan { shape, binding, derived }, top, related, exists }
+    Query { plan: Plan { shape: Arc::new(shape), binding, derived }, top, related, exists }
 }
 
 /// Random writes, made to `data` as well.

@@ -55,7 +55,7 @@ impl Sums {
         let binding = Arc::new(Binding { constants: Vec::new(), extent, children: Vec::new() });
         let derived = vec![Arc::new(Derived { relation, key: Vec::new() })];
         let mut graph = Graph::default();
-        let plan = Plan { shape, binding, derived };
+        let plan = Plan { shape: Arc::new(shape), binding, derived };
         let root = graph.subscribe(&mut source, &plan).expect("a source in memory");
         Sums { source, graph, root }
     }

@@ -134,7 +134,8 @@ pub(super) fn w7_bytes(setting: &Setting) -> Result<Outcome, Error> {
     let before = live_bytes();
     let subscription = db.subscribe(subject.query.clone())?;
     let state = (live_bytes() - before) as f64;
-    let counted = db.memory_usage()?.queries as f64;
+    let usage = db.memory_usage()?;
+    let counted = (usage.queries + usage.subscriptions) as f64;
     let before = live_bytes();
     let tree = subscription.rows();
     let copy = (live_bytes() - before) as f64;

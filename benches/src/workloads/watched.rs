@@ -109,11 +109,17 @@ pub(super) fn requery(
 /// What the live queries hold beyond tables and indexes, as the engine counts and as the allocator
 /// does. Another query of their shape should be live, so that the indexes do not count as theirs.
 pub(super) fn bytes(db: &Database, queries: impl Iterator<Item = Query>) -> Result<Outcome, Error> {
-    let (measured, counted) = (live_bytes(), db.memory_usage()?.queries);
-    let subscriptions =
-        queries.map(|query| db.subscribe(query)).collect::<Result<Vec<Subscription>, Error>>()?;
-    let measured = (live_bytes() - measured) as f64;
-    let counted = db.memory_usage()?.queries.saturating_sub(counted) as f64;
+    let mut subscriptions = Vec::with_capacity(queries.size_hint().0);
+    let counted =
+        |db: &Database| db.memory_usage().map(|usage| usage.queries + usage.subscriptions);
+    let (measured, before) = (live_bytes(), counted(db)?);
+    for query in queries {
+        subscriptions.push(db.subscribe(query)?);
+    }
+    // The list itself holds the subscriptions.
+    let list = subscriptions.capacity() * size_of::<Subscription>();
+    let measured = (live_bytes() - measured) as f64 + list as f64;
+    let counted = counted(db)?.saturating_sub(before) as f64;
     let mut outcome = Outcome::default();
     outcome.push("bytes_per_live_query", counted / subscriptions.len() as f64, BYTES);
     outcome.push("bytes_per_live_query_measured", measured / subscriptions.len() as f64, BYTES);

@@ -78,6 +78,10 @@ impl TableLevels {
     /// Takes a level away.
     pub(super) fn remove(&mut self, level: LevelId) {
         let Some(listed) = self.listed.swap_remove(&level) else { return };
+        if self.listed.is_empty() {
+            *self = TableLevels::default();
+            return;
+        }
         // Not at once, so that a table with about so many is not indexed time and again.
         if self.listed.len() <= FEW / 2 {
             self.index = None;
