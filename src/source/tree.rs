@@ -29,7 +29,8 @@ impl Tree {
     pub(super) fn of(rows: &Rows, spec: &KeySpec) -> Tree {
         let mut entries: Vec<(Key, Place)> =
             rows.iter().map(|(place, row)| (spec.key(row), place)).collect();
-        entries.sort_unstable();
+        // No two rows have one key.
+        entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         Tree { map: PackedTree::from_sorted(entries), before: OnceCell::new() }
     }
 

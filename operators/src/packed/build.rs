@@ -31,6 +31,9 @@ impl<V, const N: usize> PackedTree<V, N> {
     }
 }
 
+/// As long as many keys are, in bytes.
+const USUAL: usize = 24;
+
 /// Leaves made so far, and the entries of the next.
 struct Leaves<V, const N: usize> {
     done: Vec<Placed<V, N>>,
@@ -46,8 +49,8 @@ impl<V, const N: usize> Leaves<V, N> {
         Leaves {
             done: Vec::with_capacity(hint / fill),
             fill,
-            bytes: Vec::new(),
-            ends: Vec::new(),
+            bytes: Vec::with_capacity(USUAL * hint.min(fill)),
+            ends: Vec::with_capacity(hint.min(fill)),
             values: Vec::with_capacity(hint.min(fill)),
             separator: Box::default(),
         }
@@ -60,7 +63,8 @@ impl<V, const N: usize> Leaves<V, N> {
             self.ends.len() == self.fill || self.bytes.len() + key.len() > key_bytes_max(self.fill);
         if let (Some(last), true) = (last, full) {
             let next = Box::from(separator(last, key));
-            self.close(next);
+            let room = Vec::with_capacity(self.values.len());
+            self.close(next, room);
         }
         self.bytes.extend_from_slice(key);
         self.ends.push(self.bytes.len());
@@ -71,9 +75,8 @@ impl<V, const N: usize> Leaves<V, N> {
         &self.bytes[if at == 0 { 0 } else { self.ends[at - 1] }..self.ends[at]]
     }
 
-    /// Makes a leaf, `next` being the separator behind it.
-    fn close(&mut self, next: Box<[u8]>) {
-        let room = Vec::with_capacity(self.values.len());
+    /// Makes a leaf, `next` being the separator behind it and `room` where values go from then on.
+    fn close(&mut self, next: Box<[u8]>, room: Vec<V>) {
         let mut values = std::mem::replace(&mut self.values, room);
         values.shrink_to_fit();
         let leaf = Leaf { keys: Keys::from_ends(&self.bytes, &self.ends), values };
@@ -84,7 +87,7 @@ impl<V, const N: usize> Leaves<V, N> {
 
     fn finish(mut self) -> Vec<Placed<V, N>> {
         if !self.values.is_empty() {
-            self.close(Box::default());
+            self.close(Box::default(), Vec::new());
         }
         self.done
     }

@@ -54,7 +54,7 @@ impl Keys {
         let width = width(bytes.len());
         ends.iter().for_each(|end| keys.push_offset(width, *end));
         keys.bytes.extend_from_slice(bytes);
-        keys.refresh_prefix();
+        keys.prefix = keys.shared_prefix();
         keys.refresh_heads();
         keys
     }
@@ -79,7 +79,7 @@ impl Keys {
         for (keys, range) in parts {
             gathered.bytes.extend_from_slice(keys.span(range));
         }
-        gathered.refresh_prefix();
+        gathered.prefix = gathered.shared_prefix();
         gathered.refresh_heads();
         gathered
     }
@@ -304,12 +304,16 @@ impl Keys {
         }
     }
 
-    /// Finds the prefix anew, and the heads if it has changed.
-    fn refresh_prefix(&mut self) {
-        let prefix = match self.len() {
+    fn shared_prefix(&self) -> u32 {
+        match self.len() {
             0 | 1 => 0,
             len => common_prefix(self.get(0), self.get(len - 1)).min(u32::MAX as usize) as u32,
-        };
+        }
+    }
+
+    /// Finds the prefix anew, and the heads if it has changed.
+    fn refresh_prefix(&mut self) {
+        let prefix = self.shared_prefix();
         if prefix != self.prefix {
             self.prefix = prefix;
             self.refresh_heads();

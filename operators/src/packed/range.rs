@@ -42,8 +42,8 @@ impl<'a, V, const N: usize> Range<'a, V, N> {
         };
         let back = match bounds.1 {
             _ if inverted(&bounds) => Place { path: Path::new(), ..front },
-            Bound::Included(key) => Place::beside(root, key, true),
-            Bound::Excluded(key) => Place::beside(root, key, false),
+            Bound::Included(key) => front.to(root, key, true),
+            Bound::Excluded(key) => front.to(root, key, false),
             Bound::Unbounded => Place::at_end(root, false),
         };
         Range { root, front, back }
@@ -73,6 +73,16 @@ fn inverted(bounds: &(Bound<&[u8]>, Bound<&[u8]>)) -> bool {
     }
 }
 
+impl<V, const N: usize> Leaf<V, N> {
+    /// How many entries there are before a key, or up to it and with it.
+    fn rank(&self, key: &[u8], with: bool) -> usize {
+        match self.keys.search(key) {
+            Ok(at) => at + usize::from(with),
+            Err(at) => at,
+        }
+    }
+}
+
 impl<'a, V, const N: usize> Place<'a, V, N> {
     /// Just before a key, or just after it.
     fn beside(root: &'a Root<V, N>, key: &[u8], after: bool) -> Place<'a, V, N> {
@@ -91,11 +101,17 @@ impl<'a, V, const N: usize> Place<'a, V, N> {
                 }
             }
         };
-        let at = match leaf.keys.search(key) {
-            Ok(at) => at + usize::from(after),
-            Err(at) => at,
-        };
-        Place { leaf, at, path }
+        Place { leaf, at: leaf.rank(key, after), path }
+    }
+
+    /// Just before a key that is not below this place, or just after it: in the same leaf where
+    /// that can be seen there, as for most short ranges, else from the root.
+    fn to(&self, root: &'a Root<V, N>, key: &[u8], after: bool) -> Place<'a, V, N> {
+        let leaf = self.leaf;
+        if leaf.keys.last().is_none_or(|last| last < key) {
+            return Place::beside(root, key, after);
+        }
+        Place { leaf, at: leaf.rank(key, after), path: self.path.clone() }
     }
 
     /// Before the first entry, or after the last.
