@@ -1,8 +1,8 @@
 //! The gate on instruction counts: the command line of the binary `instructions`.
 //!
 //! What the hot paths cost is compared with the counts stored in `benches/instructions.txt`, per
-//! operation and per function. Each [scenario](scenarios) runs in a process of its own under
-//! Valgrind's `callgrind`, which counts only within [`scenarios::counted`], so that what a scenario
+//! operation and per function. Each scenario runs in a process of its own under
+//! Valgrind's `callgrind`, which counts only within `scenarios::counted`, so that what a scenario
 //! prepares and checks is outside. What the engine holds is compared as well, in bytes as the
 //! allocator counts them, without Valgrind.
 //!

@@ -1,6 +1,6 @@
 //! Curves as SVG: a plot for each claim about how a cost grows.
 //!
-//! [`curves`] says what is drawn, [`figures`] where the values come from, [`axis`] places values,
+//! [`curves`] says what is drawn, [`figures`] where the values come from, `axis` places values,
 //! [`svg`] writes the picture.
 
 mod axis;
