@@ -267,8 +267,7 @@ impl TableStore {
     }
 
     /// Bytes: of the rows with what finds them by primary key and the order of that, and of each
-    /// index, named. Costs O(rows) for each
-    /// index, a small part of a step for each row.
+    /// index, named. Costs O(rows) for each index, a small part of a step for each row.
     pub(super) fn memory(&self, schema: &TableSchema, report: &mut Vec<(String, usize)>) {
         let primary = self.primary.as_ref().map_or(0, |index| index.tree.bytes());
         report.push((schema.name().to_owned(), self.rows.bytes() + primary));
