@@ -1,6 +1,7 @@
 //! Arguments.
 
-use penstock_benches::workloads::{WORKLOADS, named};
+use penstock_benches::command::values::{only, positive};
+use penstock_benches::workloads::WORKLOADS;
 
 use crate::engine::Engine;
 
@@ -57,7 +58,7 @@ pub struct Options {
 pub fn parse(arguments: &[String]) -> Result<Parsed, String> {
     let mut options = Options {
         engines: Engine::ALL.into(),
-        workloads: WORKLOADS.iter().map(|workload| workload.name).collect(),
+        workloads: compared(),
         repeats: 3,
         time_limit: 300,
         json: false,
@@ -70,9 +71,9 @@ pub fn parse(arguments: &[String]) -> Result<Parsed, String> {
             "--help" | "-h" => return Ok(Parsed::Help),
             "--json" => options.json = true,
             "--engine" => options.engines = engines(value()?)?,
-            "--only" => options.workloads = only(value()?)?,
+            "--only" => options.workloads = only(value()?, &compared())?,
             "--repeats" => options.repeats = positive(argument, value()?)? as usize,
-            "--time-limit" => options.time_limit = positive(argument, value()?)?,
+            "--time-limit" => options.time_limit = positive(argument, value()?)?.into(),
             unknown => return Err(format!("there is no option {unknown}")),
         }
     }
@@ -90,29 +91,14 @@ fn engines(names: &str) -> Result<Vec<Engine>, String> {
     Ok(Engine::ALL.into_iter().filter(|engine| asked.contains(&engine.short_name())).collect())
 }
 
-fn only(names: &str) -> Result<Vec<&'static str>, String> {
-    let mut found = Vec::new();
-    for name in names.split(',').map(str::trim) {
-        let workloads = named(name);
-        if workloads.is_empty() {
-            let known: Vec<&str> = WORKLOADS.iter().map(|workload| workload.name).collect();
-            return Err(format!("there is no workload {name}; there are: {}", known.join(", ")));
-        }
-        found.extend(workloads.iter().map(|workload| workload.name));
-    }
-    Ok(found)
-}
-
-fn positive(option: &str, text: &str) -> Result<u64, String> {
-    match text.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err(format!("{option} needs a number from 1 on, found {text}")),
-    }
+/// The names of the workloads that are compared.
+fn compared() -> Vec<&'static str> {
+    WORKLOADS.iter().map(|workload| workload.name).collect()
 }
 
 /// The text of `--help`.
 pub fn help() -> String {
-    let names: Vec<&str> = WORKLOADS.iter().map(|workload| workload.name).collect();
+    let names = compared();
     format!(
         "{USAGE}  {}\n  `workloads --help` of penstock-benches explains them.",
         names.join(", ")
@@ -157,5 +143,8 @@ mod tests {
         for (line, problem) in cases {
             assert_eq!(parsed(line), Err(problem.to_owned()));
         }
+        // The workloads of scale are Penstock's alone.
+        let unknown = parsed("--only W4,X1000").expect_err("a workload that is not compared");
+        assert!(unknown.starts_with("there is no workload X1000; there are: load, W0, "), "{unknown}");
     }
 }

@@ -6,6 +6,7 @@
 mod options;
 mod plots;
 mod table;
+pub mod values;
 
 use std::process::{Command, ExitCode, Stdio};
 

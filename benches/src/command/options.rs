@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use super::values::{self, positive};
 use crate::setting::{Scale, SourceKind};
-use crate::workloads::{Workload, all, named};
+use crate::workloads::{Workload, all};
 
 const USAGE: &str = "\
 Runs the workloads of BENCHMARKS.md and prints what they cost.
@@ -178,28 +179,12 @@ fn engines(name: &str) -> Result<Vec<Engine>, String> {
 }
 
 fn only(names: &str) -> Result<Vec<&'static str>, String> {
-    let mut found = Vec::new();
-    for name in names.split(',').map(str::trim) {
-        let workloads = named(name);
-        if workloads.is_empty() {
-            let known: Vec<&str> = all().map(|workload| workload.name).collect();
-            return Err(format!("there is no workload {name}; there are: {}", known.join(", ")));
-        }
-        found.extend(workloads.iter().map(|workload| workload.name));
-    }
-    Ok(found)
+    values::only(names, &all().map(|workload| workload.name).collect::<Vec<_>>())
 }
 
 fn scale(text: &str) -> Result<Scale, String> {
     let problem = || format!("--scale needs a whole number or 0.1 to 0.9, found {text}");
     Scale::parse(text).ok_or_else(problem)
-}
-
-fn positive(option: &str, text: &str) -> Result<u32, String> {
-    match text.parse() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err(format!("{option} needs a number from 1 on, found {text}")),
-    }
 }
 
 /// The text of `--help`: every workload with what it does; a family once, with all its names.

@@ -161,20 +161,14 @@ proptest! {
             levels.add(LevelId(id), plan(condition.clone()));
         }
         let index = levels.index.as_ref().expect("many levels");
-        for old in &rows {
-            for new in &rows {
-                let deltas = [Delta::insert(new.clone()), Delta::delete(old.clone())];
-                let update = Delta::update(old.clone(), new.clone());
-                for delta in deltas.into_iter().chain(update) {
-                    let found = visited(index, &delta);
-                    for (id, condition) in (0u32..).zip(&conditions) {
-                        let sides = delta.old.iter().chain(&delta.new);
-                        if sides.into_iter().any(|row| may_pass(condition, row)) {
-                            prop_assert!(
-                                found.contains(&LevelId(id)), "{:?}\n{:?}", condition, delta
-                            );
-                        }
-                    }
+        for delta in changes(&rows) {
+            let found = visited(index, &delta);
+            for (id, condition) in (0u32..).zip(&conditions) {
+                let sides = delta.old.iter().chain(&delta.new);
+                if sides.into_iter().any(|row| may_pass(condition, row)) {
+                    prop_assert!(
+                        found.contains(&LevelId(id)), "{:?}\n{:?}", condition, delta
+                    );
                 }
             }
         }
@@ -183,6 +177,15 @@ proptest! {
         }
         prop_assert!(levels.index.is_none() && levels.len() == 0);
     }
+}
+
+/// The insertion and the deletion of each row, and every update of one into another.
+fn changes(rows: &[Row]) -> Vec<Delta> {
+    let pairs = rows.iter().flat_map(|old| rows.iter().map(move |new| (old.clone(), new.clone())));
+    let updates = pairs.filter_map(|(old, new)| Delta::update(old, new));
+    let singly =
+        rows.iter().cloned().flat_map(|row| [Delta::insert(row.clone()), Delta::delete(row)]);
+    singly.chain(updates).collect()
 }
 
 fn key_of(values: &[Value]) -> Key {
@@ -226,21 +229,15 @@ proptest! {
             }
         }
         let Some(index) = &levels.index else { return Ok(()) };
-        for old in &rows {
-            for new in &rows {
-                let deltas = [Delta::insert(new.clone()), Delta::delete(old.clone())];
-                let update = Delta::update(old.clone(), new.clone());
-                for delta in deltas.into_iter().chain(update) {
-                    let found = visited(index, &delta);
-                    for (at, (condition, column, ..)) in specs.iter().enumerate() {
-                        let passes = |row: &Row| {
-                            let held = row.get(*column).to_owned();
-                            in_use[at].contains(&held) && may_pass(condition, row)
-                        };
-                        if delta.old.iter().chain(&delta.new).any(passes) {
-                            prop_assert!(found.contains(&LevelId(at as u32)), "{:?}", delta);
-                        }
-                    }
+        for delta in changes(&rows) {
+            let found = visited(index, &delta);
+            for (at, (condition, column, ..)) in specs.iter().enumerate() {
+                let passes = |row: &Row| {
+                    let held = row.get(*column).to_owned();
+                    in_use[at].contains(&held) && may_pass(condition, row)
+                };
+                if delta.old.iter().chain(&delta.new).any(passes) {
+                    prop_assert!(found.contains(&LevelId(at as u32)), "{:?}", delta);
                 }
             }
         }
