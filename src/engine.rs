@@ -37,6 +37,8 @@ struct Subscribed {
     snapshot: Option<Arc<[Node]>>,
 }
 
+const SUBSCRIBED: &str = "invariant: a result has an entry until its last subscriber has left it";
+
 /// The state behind a database handle.
 pub(crate) struct Engine {
     graph: Graph,
@@ -118,13 +120,16 @@ impl Engine {
         &mut self,
         source: &mut dyn Source,
         root: RootId,
-        plan: &Plan,
-        (schema, table): (&Schema, TableId),
+        binding: &Arc<Binding>,
+        schema: &Schema,
         keeps_rows: bool,
     ) -> Result<(RootId, Arc<Feed>, Arc<Committed>), Error> {
+        let entry = self.feeds.get(&root).expect(SUBSCRIBED);
+        let plan = Plan { binding: Arc::clone(binding), ..entry.plan.clone() };
+        let table = entry.table;
         let before = keeps_rows.then(|| self.keep_row_set(source.schema(), root));
         self.changing = true;
-        let moved = self.graph.rebind(source, root, &plan.binding);
+        let moved = self.graph.rebind(source, root, binding);
         self.changing = false;
         if keeps_rows {
             self.graph.drop_row_set(root);
@@ -147,7 +152,7 @@ impl Engine {
                 deletes: known.into_iter().filter(|put| !kept(put)).collect(),
             })
         });
-        let feed = Arc::clone(&self.join(schema, table, new, plan).feed);
+        let feed = Arc::clone(&self.join(schema, table, new, &plan).feed);
         self.leave(root);
         Ok((new, feed, Arc::new(Committed::new(self.version, tree, rows))))
     }

@@ -185,6 +185,7 @@ fn a_live_statement_may_get_another_limit() {
     assert_eq!(live.rows().len(), 2);
     live.set_limit(None).expect("no limit");
     assert!(live.rows().len() > 2);
+    both.db.verify().expect("the moved result is that of a fresh evaluation");
     let error = live.set_start(None).and_then(|()| live.set_start(Some(row! { owner: 1 })));
     assert!(error.is_err_and(|error| error.to_string().contains("a statement of SQL is whole")));
 }

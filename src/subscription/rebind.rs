@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use penstock_operators::plan::{Binding, Plan};
+use penstock_operators::plan::Binding;
 
 use super::Subscription;
 use crate::error::Error;
@@ -40,8 +40,7 @@ impl Subscription {
         // The same constants with another extent at the top.
         let binding =
             Binding { extent: target.plan.binding.extent.clone(), ..(*self.binding).clone() };
-        let plan = Plan { binding: Arc::new(binding), ..target.plan };
-        if plan.binding == self.binding {
+        if binding == *self.binding {
             self.query = query;
             return Ok(());
         }
@@ -51,9 +50,10 @@ impl Subscription {
         let (mut source, mut engine) = shared.read_results("Subscription::set_limit")?;
         // Following others may have ended it.
         self.feed.check()?;
-        let named = (&self.context.schema, self.context.view.table);
+        let binding = Arc::new(binding);
+        let schema = &self.context.schema;
         let (root, feed, committed) =
-            engine.rebind(&mut *source, self.root, &plan, named, keeps_rows)?;
+            engine.rebind(&mut *source, self.root, &binding, schema, keeps_rows)?;
         // Under the lock, so that nothing committed from now on is taken from the old feed, and
         // callbacks are told of this between what was committed before and after.
         let (left, before) = (std::mem::replace(&mut self.feed, feed), Arc::clone(&self.position));
@@ -85,7 +85,7 @@ impl Subscription {
         if !(listeners.is_empty() && wakers.is_empty()) {
             shared.deliveries.queue([Notice::new(committed, listeners.into_iter(), wakers)]);
         }
-        (self.root, self.binding, self.query) = (root, plan.binding, query);
+        (self.root, self.binding, self.query) = (root, binding, query);
         self.count();
         Ok(())
     }
