@@ -145,6 +145,9 @@ mod tests {
         }
         // The workloads of scale are Penstock's alone.
         let unknown = parsed("--only W4,X1000").expect_err("a workload that is not compared");
-        assert!(unknown.starts_with("there is no workload X1000; there are: load, W0, "), "{unknown}");
+        assert!(
+            unknown.starts_with("there is no workload X1000; there are: load, W0, "),
+            "{unknown}"
+        );
     }
 }

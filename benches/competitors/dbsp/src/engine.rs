@@ -1,6 +1,6 @@
 //! The circuit and its transactions.
 
-use dbsp::{CircuitHandle, RootCircuit, ZWeight};
+use dbsp::{DBSPHandle, RootCircuit, Runtime, ZWeight};
 use penstock_benches::check::Check;
 use penstock_benches::data::{Data, Sizes};
 use penstock_competitors::changes::Change;
@@ -11,12 +11,12 @@ use crate::queries::build;
 use crate::tables::Inputs;
 use crate::view::View;
 
-/// One circuit in this thread.
+/// One circuit, in a runtime of one worker: its traces are merged by threads of a runtime.
 ///
 /// A circuit cannot be extended. A query that is hydrated again and again is therefore there from
 /// the beginning, behind a join with a row that says whether it is live.
 pub(crate) struct Dbsp {
-    circuit: CircuitHandle,
+    circuit: DBSPHandle,
     inputs: Inputs,
     query: Query,
     gated: bool,
@@ -27,13 +27,13 @@ pub(crate) struct Dbsp {
 impl Engine for Dbsp {
     fn fill(data: &Data, query: Query, kind: Kind) -> Result<Dbsp, String> {
         let gated = matches!(kind, Kind::Hydrate(_));
-        let construct = |circuit: &mut RootCircuit| {
+        let construct = move |circuit: &mut RootCircuit| {
             let (inputs, tables) = Inputs::new(circuit);
             let view = build(query, &tables, gated);
             Ok((inputs, view))
         };
         let (circuit, (mut inputs, view)) =
-            RootCircuit::build(construct).map_err(|error| error.to_string())?;
+            Runtime::init_circuit(1, construct).map_err(|error| error.to_string())?;
         inputs.fill(data);
         let mut engine = Dbsp { circuit, inputs, query, gated, sizes: data.sizes, view };
         engine.complete()?;

@@ -1,4 +1,4 @@
-//! The workloads on dbsp: one circuit in this thread, a transaction of its for each of ours.
+//! The workloads on dbsp: one circuit with one worker, a transaction of its for each of ours.
 
 mod engine;
 mod model;
