@@ -5,11 +5,13 @@
 //! | [`event`] | what the stream gives its consumer: transactions, schema changes |
 //! | [`lsn`] | positions in the server's write-ahead log |
 //! | [`table`] | tables and columns as the server describes them |
+//! | [`types`] | what becomes of the values of each Postgres type |
 
 pub mod event;
 pub mod lsn;
 pub mod table;
+pub mod types;
 
-pub use event::{Change, SchemaChange, Transaction};
+pub use event::{Change, Header, SchemaChange, Step, Transaction};
 pub use lsn::Lsn;
 pub use table::{Column, Identity, Relation, TableName};
