@@ -21,9 +21,9 @@ use super::{Array, Kind, Mapping};
 /// [`TypeRow::new`] takes them in this order.
 pub const CATALOGUE_SQL: &str = "\
 SELECT t.oid::bigint AS oid, format_type(t.oid, NULL) AS name, \
-  CASE WHEN t.typcategory = 'A' AND t.typelem <> 0 AND t.typlen = -1 THEN 'a' \
+  CASE WHEN t.typtype = 'b' AND t.typoutput = 'array_out'::regproc THEN 'a' \
     ELSE t.typtype::text END AS kind, \
-  (CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END)::bigint AS of, \
+  (CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.typelem END)::bigint AS \"of\", \
   COALESCE(e.typdelim, t.typdelim)::text AS delimiter, \
   ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = t.typrelid \
     AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum) AS field_names, \
@@ -123,7 +123,8 @@ pub struct UnknownType {
 /// The types of a database. Built-in ones are always known.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
-    mappings: BTreeMap<u32, Mapping>,
+    /// With how deep each is.
+    mappings: BTreeMap<u32, (Mapping, usize)>,
 }
 
 impl Default for Catalogue {
@@ -140,8 +141,8 @@ impl Catalogue {
         for builtin in BUILTINS {
             let element = Mapping { name: builtin.name.into(), kind: builtin.kind.clone() };
             let delimiter = if builtin.name == "box" { b';' } else { b',' };
-            mappings.insert(builtin.oid, element.clone());
-            mappings.insert(builtin.array, Mapping::array(element, delimiter));
+            mappings.insert(builtin.oid, (element.clone(), 1));
+            mappings.insert(builtin.array, (Mapping::array(element, delimiter), 2));
         }
         let rows: BTreeMap<u32, TypeRow> = rows
             .into_iter()
@@ -157,39 +158,45 @@ impl Catalogue {
 
     /// How values of a type are read.
     pub fn mapping(&self, oid: u32) -> Result<&Mapping, UnknownType> {
-        self.mappings.get(&oid).ok_or(UnknownType { oid })
+        self.mappings.get(&oid).map(|(mapping, _)| mapping).ok_or(UnknownType { oid })
     }
 
+    /// The mapping of a type and how deep it is, unless it is deeper than `depth_max`.
     fn resolve(
         &mut self,
         oid: u32,
         rows: &BTreeMap<u32, TypeRow>,
-        depth: usize,
-    ) -> Option<Mapping> {
+        depth_max: usize,
+    ) -> Option<(Mapping, usize)> {
         if let Some(known) = self.mappings.get(&oid) {
-            return Some(known.clone());
+            return (known.1 <= depth_max).then(|| known.clone());
         }
-        let depth = depth.checked_sub(1)?;
+        let inner_max = depth_max.checked_sub(1)?;
         let row = rows.get(&oid)?;
-        let name: Arc<str> = row.name.as_str().into();
+        let mut depth = 0;
+        let mut inner = |catalogue: &mut Catalogue, oid| {
+            let (mapping, inner_depth) = catalogue.resolve(oid, rows, inner_max)?;
+            depth = depth.max(inner_depth);
+            Some(mapping)
+        };
         let kind = match &row.shape {
             Shape::Plain => Kind::TextOnly,
             Shape::Enum => Kind::Text,
             Shape::Array { element, delimiter } => {
-                let element = self.resolve(*element, rows, depth)?;
+                let element = inner(self, *element)?;
                 Kind::Array(Arc::new(Array { element, delimiter: *delimiter }))
             }
-            Shape::Domain { base } => self.resolve(*base, rows, depth)?.kind,
+            Shape::Domain { base } => inner(self, *base)?.kind,
             Shape::Composite(fields) => {
-                let fields = fields.iter().map(|field| {
-                    Some((field.name.as_str().into(), self.resolve(field.type_id, rows, depth)?))
-                });
+                let fields = fields
+                    .iter()
+                    .map(|field| Some((field.name.as_str().into(), inner(self, field.type_id)?)));
                 Kind::Composite(fields.collect::<Option<Arc<[_]>>>()?)
             }
         };
-        let mapping = Mapping { name, kind };
-        self.mappings.insert(oid, mapping.clone());
-        Some(mapping)
+        let resolved = (Mapping { name: row.name.as_str().into(), kind }, depth + 1);
+        self.mappings.insert(oid, resolved.clone());
+        Some(resolved)
     }
 }
 
@@ -197,5 +204,50 @@ impl Mapping {
     fn array(element: Mapping, delimiter: u8) -> Mapping {
         let name = format!("{}[]", element.name).into();
         Mapping { name, kind: Kind::Array(Arc::new(Array { element, delimiter })) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(oid: u32, shape: Shape) -> TypeRow {
+        TypeRow { oid, name: format!("t{oid}"), shape }
+    }
+
+    #[test]
+    fn types_are_put_together_in_any_order() {
+        let catalogue = Catalogue::new([
+            row(3, Shape::Array { element: 1, delimiter: b',' }),
+            row(1, Shape::Domain { base: 2 }),
+            row(2, Shape::Domain { base: 23 }),
+            row(4, Shape::Composite(vec![Field { name: "a".into(), type_id: 3 }])),
+            row(5, Shape::Plain),
+            row(6, Shape::Array { element: 5, delimiter: b',' }),
+        ]);
+        let mapping = |oid| catalogue.mapping(oid).expect("a known type");
+        assert_eq!(mapping(1).text("7"), Ok(penstock::Value::Int(7)));
+        assert_eq!(mapping(1).type_name(), "t1");
+        assert_eq!(
+            mapping(4).text("(\"{1,2}\")"),
+            Ok(penstock::Value::Json("{\"a\":[1,2]}".into()))
+        );
+        assert!(!mapping(4).copy_as_text() && mapping(6).copy_as_text());
+        assert_eq!(catalogue.mapping(7), Err(UnknownType { oid: 7 }));
+    }
+
+    #[test]
+    fn circles_and_towers_are_unknown() {
+        let field = |type_id| vec![Field { name: "f".into(), type_id }];
+        let tower = (20_101..=20_200).map(|oid| row(oid, Shape::Composite(field(oid - 1))));
+        let circle = [row(1, Shape::Composite(field(2))), row(2, Shape::Composite(field(1)))];
+        let catalogue = Catalogue::new(
+            circle
+                .into_iter()
+                .chain(tower)
+                .chain([row(20_100, Shape::Domain { base: 20_099 }), row(20_099, Shape::Enum)]),
+        );
+        assert_eq!(catalogue.mapping(1), Err(UnknownType { oid: 1 }));
+        assert!(catalogue.mapping(20_120).is_ok() && catalogue.mapping(20_140).is_err());
     }
 }

@@ -27,8 +27,17 @@
 //! The text form depends on settings of the session, so [`SESSION_SETTINGS`] must hold in sessions
 //! that read values or stream.
 
+mod array;
 mod builtin;
+mod bytes;
 mod catalogue;
+mod composite;
+mod interval;
+mod json;
+mod number;
+mod read;
+mod text;
+mod time;
 
 use std::sync::Arc;
 
@@ -178,15 +187,5 @@ impl Mapping {
 
     fn error(&self, form: &'static str, reason: Reason) -> ValueError {
         ValueError { type_name: self.name.clone(), form, reason }
-    }
-
-    fn read_text(&self, text: &str) -> Result<Value, Reason> {
-        let _ = text;
-        Err("to be written".to_owned())
-    }
-
-    fn read_binary(&self, bytes: &[u8]) -> Result<Value, Reason> {
-        let _ = bytes;
-        Err("to be written".to_owned())
     }
 }
