@@ -203,10 +203,14 @@ impl Database {
         let mut in_flight = InFlight::new(&mut *source, &self.shared);
         self.shared.follow(in_flight.source)?;
         // Rolls back if the closure or the checks at the end fail or panic.
-        let value = in_flight.run(write)?;
+        let (value, altered) = in_flight.run(write)?;
         let batch = in_flight.source.finish()?;
         in_flight.done();
-        self.shared.commit(source, &batch)?;
+        if altered {
+            self.shared.commit_altered(source)?;
+        } else {
+            self.shared.commit(source, &batch)?;
+        }
         Ok((value, batch))
     }
 

@@ -159,6 +159,17 @@ impl Shared {
         Ok(true)
     }
 
+    /// Makes a finished transaction permanent that has changed the schema, and follows that.
+    pub(crate) fn commit_altered(&self, source: &mut dyn Source) -> Result<(), Error> {
+        source.commit().inspect_err(|_| source.rollback())?;
+        // It is committed; should following it fail, the next operation tries again and says so.
+        if source.begin_read().is_ok() {
+            let _ = self.follow(source);
+            source.end_read();
+        }
+        Ok(())
+    }
+
     /// Delivers notices when it is dropped. To be made before the locks are taken.
     pub(crate) fn deliver_after(&self) -> DeliverAfter<'_> {
         DeliverAfter(&self.deliveries)
@@ -245,13 +256,15 @@ impl<'e> InFlight<'e> {
         InFlight { source, shared }
     }
 
-    /// Runs a transaction's closure.
+    /// Runs a transaction's closure; returns also whether it has changed the schema.
     pub(crate) fn run<T>(
         &mut self,
         write: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    ) -> Result<(T, bool), Error> {
         self.shared.in_transaction.store(thread_number(), Ordering::Release);
-        write(&mut Transaction::new(&mut *self.source))
+        let mut transaction = Transaction::new(&mut *self.source);
+        let value = write(&mut transaction)?;
+        Ok((value, transaction.altered))
     }
 
     /// Leaves the transaction to be committed.

@@ -3,7 +3,6 @@
 use penstock_operators::row::Row;
 use penstock_operators::schema::{Schema, TableId, TableSchema};
 use penstock_operators::source::{ApplyError, At, Change, Source};
-use penstock_operators::value::Value;
 
 use crate::engine::evaluate;
 use crate::error::Error;
@@ -11,6 +10,8 @@ use crate::query::{Params, Query};
 use crate::row_input::RowInput;
 use crate::sql::SqlParams;
 use crate::tree::{RowView, Tree};
+
+mod statements;
 
 /// A transaction in flight, handed to the closure of
 /// [`Database::transaction`](crate::Database::transaction).
@@ -20,12 +21,14 @@ use crate::tree::{RowView, Tree};
 pub struct Transaction<'db> {
     source: &'db mut dyn Source,
     schema: Schema,
+    /// Whether it has changed the schema.
+    pub(crate) altered: bool,
 }
 
 impl<'db> Transaction<'db> {
     pub(crate) fn new(source: &'db mut dyn Source) -> Transaction<'db> {
         let schema = source.schema().clone();
-        Transaction { source, schema }
+        Transaction { source, schema, altered: false }
     }
 
     /// Inserts a row. Columns that are left out are null.
@@ -154,49 +157,6 @@ impl<'db> Transaction<'db> {
         let compiled = query.compile(&self.schema, params)?;
         let nodes = evaluate(&mut *self.source, &compiled.plan)?;
         Ok(Tree::new(compiled.schema, compiled.view, nodes))
-    }
-
-    /// Executes one statement in SQL, with values for its parameters in their order, and returns
-    /// how many rows it wrote.
-    ///
-    /// Everything that it writes is seen by live results at the commit, whatever wrote it: the
-    /// statement itself, its triggers or foreign keys.
-    ///
-    /// # Errors
-    /// [`Error::NoSql`] where the database was not opened with
-    /// `Database::open`, and what the storage says of the statement.
-    pub fn execute(
-        &mut self,
-        sql: &str,
-        params: impl IntoIterator<Item = impl Into<Value>>,
-    ) -> Result<usize, Error> {
-        let params: Vec<Value> = params.into_iter().map(Into::into).collect();
-        self.statements(sql, Some(&params))
-    }
-
-    /// Executes statements in SQL, separated by semicolons and without parameters.
-    ///
-    /// # Errors
-    /// As [`execute`](Transaction::execute); statements before the one at fault stay executed.
-    pub fn execute_batch(&mut self, sql: &str) -> Result<(), Error> {
-        self.statements(sql, None).map(drop)
-    }
-
-    /// Executes statements where the source's storage takes them.
-    #[cfg(feature = "sqlite")]
-    fn statements(&mut self, sql: &str, params: Option<&[Value]>) -> Result<usize, Error> {
-        let storage = self.source.storage().ok_or(Error::NoSql)?;
-        let source = storage.downcast_mut::<crate::SqliteSource>().ok_or(Error::NoSql)?;
-        match params {
-            Some(params) => Ok(source.execute(sql, params)?),
-            None => Ok(source.execute_batch(sql).map(|()| 0)?),
-        }
-    }
-
-    /// There is no source that takes statements.
-    #[cfg(not(feature = "sqlite"))]
-    fn statements(&mut self, _: &str, _: Option<&[Value]>) -> Result<usize, Error> {
-        Err(Error::NoSql)
     }
 
     /// Makes one change in its encoded form, for adapters that have rows already.

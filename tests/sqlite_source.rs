@@ -1,6 +1,8 @@
 //! The source over SQLite files: what it reads of them, what it sees of what is written to them by
 //! anyone, and what it says when something is wrong.
 
+#[path = "sqlite_source/alter.rs"]
+mod alter;
 #[path = "sqlite_source/capture.rs"]
 mod capture;
 #[path = "sqlite_source/failures.rs"]

@@ -13,6 +13,8 @@ use super::schema::OWN_PREFIX;
 pub(super) struct Guard {
     /// Whether statements are the application's.
     watching: Arc<AtomicBool>,
+    /// Whether they may change the schema.
+    schema_free: Arc<AtomicBool>,
     /// Why the last statement was refused.
     refusal: Arc<Mutex<Option<String>>>,
 }
@@ -29,6 +31,11 @@ impl Guard {
         self.watching.store(watching, Ordering::Relaxed);
     }
 
+    /// Whether statements of the application may change the schema from now on.
+    pub(super) fn free_schema(&self, free: bool) {
+        self.schema_free.store(free, Ordering::Relaxed);
+    }
+
     /// Why the last statement was refused, if it was.
     pub(super) fn refusal(&self) -> Option<String> {
         self.refusal.lock().unwrap_or_else(PoisonError::into_inner).take()
@@ -38,14 +45,15 @@ impl Guard {
         if !self.watching.load(Ordering::Relaxed) {
             return Authorization::Allow;
         }
-        let Some(reason) = refused(context) else { return Authorization::Allow };
+        let schema_free = self.schema_free.load(Ordering::Relaxed);
+        let Some(reason) = refused(context, schema_free) else { return Authorization::Allow };
         *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
         Authorization::Deny
     }
 }
 
-fn refused(context: &AuthContext<'_>) -> Option<String> {
-    let in_file = context.database_name != Some("temp");
+fn refused(context: &AuthContext<'_>, schema_free: bool) -> Option<String> {
+    let in_file = context.database_name != Some("temp") && !schema_free;
     Some(match context.action {
         AuthAction::Transaction { operation } => {
             let statement = match operation {
@@ -91,6 +99,7 @@ fn refused(context: &AuthContext<'_>) -> Option<String> {
 fn schema_change(name: &str) -> String {
     format!(
         "the schema of \"{name}\" cannot be changed within a transaction of the database; change \
-         it by another connection to the file, live queries follow"
+         it with Transaction::change_schema, or by another connection to the file; live queries \
+         follow"
     )
 }

@@ -1,5 +1,6 @@
 //! [`SqliteSource`]: the tables of an SQLite file.
 
+mod alter;
 mod attach;
 mod capture;
 mod constraint;
@@ -112,8 +113,12 @@ pub struct SqliteSource {
     /// Rows that attached connections touched, as they are now: their commits may not have been
     /// visible yet.
     unconfirmed: capture::Touched,
-    /// Whether the schema has been changed by others and not followed yet.
+    /// Whether the schema has been changed, by others or by a transaction of this source, and not
+    /// followed yet.
     stale: bool,
+    /// Whether the transaction in flight has changed the schema, so that its changes are not known
+    /// row by row.
+    altered: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -124,6 +124,7 @@ impl SqliteSource {
             attached: Queue::default(),
             unconfirmed: capture::touched(),
             stale: false,
+            altered: false,
         };
         source.stand_at_first()?;
         if options.change_log {

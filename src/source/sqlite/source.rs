@@ -40,6 +40,7 @@ impl Source for SqliteSource {
             prepared.users += 1;
             return Ok(*id);
         }
+        self.expect_known_schema("a query")?;
         let info = std::sync::Arc::clone(self.info(shape.table)?);
         check_shape(self.schema.table(shape.table), shape)?;
         let mut served = self.is_served(&info, shape)?;
@@ -75,6 +76,7 @@ impl Source for SqliteSource {
     }
 
     fn get(&self, at: At, table: TableId, key: &[u8]) -> Result<Option<Row>, SourceError> {
+        self.expect_known_schema("a read by a table's key")?;
         let info = self.info(table)?;
         if at == At::Before && self.is_in_transaction() {
             let capture = self.capture.lock();

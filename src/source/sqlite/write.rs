@@ -47,6 +47,7 @@ impl SqliteSource {
 
     pub(super) fn write_change(&mut self, change: Change) -> Result<(), ApplyError> {
         self.expect_open("a write")?;
+        self.expect_known_schema("a write")?;
         let (Change::Insert { table, .. }
         | Change::Update { table, .. }
         | Change::Delete { table, .. }) = change;
@@ -223,7 +224,9 @@ impl SqliteSource {
                 .refused("a finish needs a transaction in flight; begin one first")
                 .into());
         }
-        let batch = {
+        let batch = if self.altered {
+            Batch::new()
+        } else {
             let capture = self.capture.lock();
             self.changes(&capture.touched, &capture.known)?
         };
@@ -269,6 +272,7 @@ impl SqliteSource {
         self.run(COMMIT, "committing a transaction")?;
         self.state = State::Idle;
         self.capture.lock().clear();
+        self.end_altering(true);
         self.committed();
         Ok(())
     }
@@ -284,6 +288,7 @@ impl SqliteSource {
         }
         self.state = State::Idle;
         self.capture.lock().clear();
+        self.end_altering(false);
         self.rolled_back();
     }
 
