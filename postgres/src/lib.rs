@@ -2,15 +2,19 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`assemble`] | messages of pgoutput to steps of the stream |
 //! | [`event`] | what the stream gives its consumer: transactions, schema changes |
 //! | [`lsn`] | positions in the server's write-ahead log |
 //! | [`pgoutput`] | the messages of the output plugin pgoutput, decoded and encoded |
 //! | [`table`] | tables and columns as the server describes them |
 //! | [`types`] | what becomes of the values of each Postgres type |
 
+pub mod assemble;
+mod described;
 pub mod event;
 pub mod lsn;
 pub mod pgoutput;
+mod pieces;
 pub mod table;
 pub mod types;
 

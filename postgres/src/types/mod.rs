@@ -179,6 +179,17 @@ impl Mapping {
         self.read_text(text).map_err(|reason| self.error("text", reason))
     }
 
+    /// As [`Mapping::text`], for the bytes of the text.
+    pub(crate) fn text_bytes(&self, bytes: &[u8]) -> Result<Value, ValueError> {
+        match str::from_utf8(bytes) {
+            Ok(text) => self.text(text),
+            Err(error) => {
+                let reason = format!("it is not UTF-8 ({error}); set client_encoding to UTF8");
+                Err(self.error("text", reason))
+            }
+        }
+    }
+
     /// The value for bytes that the server's send function wrote. Fails for types of which
     /// [`Mapping::copy_as_text`] says so.
     pub fn binary(&self, bytes: &[u8]) -> Result<Value, ValueError> {
