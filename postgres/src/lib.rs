@@ -8,6 +8,7 @@
 //! | [`pgoutput`] | the messages of the output plugin pgoutput, decoded and encoded |
 //! | [`table`] | tables and columns as the server describes them |
 //! | [`types`] | what becomes of the values of each Postgres type |
+//! | [`wal2json`] | lines of wal2json to the same steps |
 
 pub mod assemble;
 mod described;
@@ -17,6 +18,7 @@ pub mod pgoutput;
 mod pieces;
 pub mod table;
 pub mod types;
+pub mod wal2json;
 
 pub use event::{Change, Header, SchemaChange, Step, Transaction};
 pub use lsn::Lsn;

@@ -43,6 +43,8 @@ use std::sync::Arc;
 
 use penstock::{ColumnType, Value};
 
+pub(crate) use time::timestamp_micros;
+
 pub use catalogue::{CATALOGUE_SQL, Catalogue, Field, Shape, TypeRow, UnknownType};
 
 /// What a session must be set to so that texts of values are as expected: names and values for `SET`
@@ -170,6 +172,14 @@ impl Mapping {
             Kind::Array(array) => array.element.copy_as_text(),
             Kind::Composite(fields) => fields.iter().any(|(_, field)| field.copy_as_text()),
             _ => false,
+        }
+    }
+
+    /// Whether no value is large enough to be left out of an update that does not touch it.
+    pub(crate) fn is_of_fixed_size(&self) -> bool {
+        match self.column_type() {
+            ColumnType::Boolean | ColumnType::Integer | ColumnType::Real => true,
+            _ => matches!(self.kind, Kind::Interval | Kind::Uuid | Kind::Macaddr),
         }
     }
 

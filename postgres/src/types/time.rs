@@ -124,14 +124,20 @@ pub(super) fn timestamp(text: &str, zoned: bool) -> Result<f64, Reason> {
     if let Some(infinite) = infinite(text) {
         return Ok(infinite);
     }
-    let micros = || {
-        let (text, is_before_christ) = before_christ(text);
-        let (date, time) = text.split_once(' ')?;
-        let (clock, offset) = if zoned { clock_and_offset(time)? } else { (clock(time, 2)?, 0) };
-        day(date, is_before_christ)?.checked_mul(DAY)?.checked_add(clock - offset)
-    };
     let bad = || format!("{text:?} is not a timestamp of DateStyle ISO");
-    micros().map(milliseconds).ok_or_else(bad)
+    micros(text, zoned).map(milliseconds).ok_or_else(bad)
+}
+
+/// A date, a clock and an offset from UTC, in microseconds since 1970-01-01.
+pub(crate) fn timestamp_micros(text: &str) -> Option<i64> {
+    micros(text, true)
+}
+
+fn micros(text: &str, zoned: bool) -> Option<i64> {
+    let (text, is_before_christ) = before_christ(text);
+    let (date, time) = text.split_once(' ')?;
+    let (clock, offset) = if zoned { clock_and_offset(time)? } else { (clock(time, 2)?, 0) };
+    day(date, is_before_christ)?.checked_mul(DAY)?.checked_add(clock - offset)
 }
 
 pub(super) fn timestamp_binary(bytes: &[u8]) -> Result<f64, Reason> {
