@@ -3,19 +3,23 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`assemble`] | messages of pgoutput to steps of the stream |
+//! | [`connect`] | where the server is and who asks |
 //! | [`event`] | what the stream gives its consumer: transactions, schema changes |
 //! | [`lsn`] | positions in the server's write-ahead log |
 //! | [`pgoutput`] | the messages of the output plugin pgoutput, decoded and encoded |
+//! | [`setup`] | what must be there on the server: checked, made, taken away |
 //! | [`table`] | tables and columns as the server describes them |
 //! | [`types`] | what becomes of the values of each Postgres type |
 //! | [`wal2json`] | lines of wal2json to the same steps |
 
 pub mod assemble;
+pub mod connect;
 mod described;
 pub mod event;
 pub mod lsn;
 pub mod pgoutput;
 mod pieces;
+pub mod setup;
 pub mod table;
 pub mod types;
 pub mod wal2json;
