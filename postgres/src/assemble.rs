@@ -9,7 +9,6 @@ use penstock::Value;
 
 use crate::described::{Described, Tables};
 use crate::event::{self, Cell, Change, Header, OldRow, Step};
-use crate::lsn::Lsn;
 use crate::pgoutput::{
     self, Begin, Datum, DecodeError, Emitted, MICROSECONDS_TO_2000, Message, OldTuple,
     RelationBody, Tuple,
@@ -106,13 +105,16 @@ impl Assembler {
     /// change of the schema. Fails if a type is not known.
     pub fn know(&mut self, relation: Relation) -> Result<(), AssembleError> {
         let described = Described::new(Arc::new(relation), &self.catalogue)?;
-        self.tables.describe(described, Lsn::ZERO);
+        self.tables.know(described);
         Ok(())
     }
 
-    /// Forgets the transaction under way, for a connection made anew. Tables are still known.
+    /// Forgets the transaction under way, for a connection made anew. The consumer must have kept all
+    /// transactions that were complete, and nothing of this one; if it has not, make a new assembler
+    /// and let it [know](Assembler::know) the tables.
     pub fn reset(&mut self) {
         self.pieces.reset();
+        self.tables.reset();
     }
 
     /// Whether a transaction is under way.
@@ -142,7 +144,11 @@ impl Assembler {
         let change = match message {
             Message::Begin(begin) => return self.pieces.begin(header(begin)),
             Message::Origin(origin) => return self.pieces.origin(origin.name),
-            Message::Commit(commit) => return self.pieces.commit(commit.end_lsn, steps),
+            Message::Commit(commit) => {
+                self.pieces.commit(commit.end_lsn, steps)?;
+                self.tables.commit();
+                return Ok(());
+            }
             Message::Type(_) => return Ok(()),
             Message::Emitted(emitted) if !self.pieces.is_inside() => {
                 steps.push(Step::Message(emitted_message(emitted)));
@@ -150,12 +156,9 @@ impl Assembler {
             }
             Message::Emitted(emitted) => Change::Message(emitted_message(emitted)),
             Message::Relation(body) => {
-                let lsn = self.pieces.inside(name)?;
-                let described = Described::new(Arc::new(relation(body)), &self.catalogue)?;
-                match self.tables.describe(described, lsn) {
-                    Some(change) => Change::Schema(change),
-                    None => return Ok(()),
-                }
+                self.pieces.inside(name)?;
+                self.tables.describe(Described::new(Arc::new(relation(body)), &self.catalogue)?);
+                return Ok(());
             }
             Message::Insert(insert) => {
                 self.pieces.inside(name)?;
@@ -195,7 +198,30 @@ impl Assembler {
             | Message::RollbackPrepared(_)
             | Message::StreamPrepare(_) => return Err(AssembleError::OutOfPlace { message: name }),
         };
+        self.tell_news(message, steps)?;
         self.pieces.change(change, bytes, steps);
+        Ok(())
+    }
+
+    /// Tells what is new of the tables that a message changes.
+    fn tell_news(
+        &mut self,
+        message: &Message<'_>,
+        steps: &mut Vec<Step>,
+    ) -> Result<(), AssembleError> {
+        let tables: &[u32] = match message {
+            Message::Insert(insert) => &[insert.relation],
+            Message::Update(update) => &[update.relation],
+            Message::Delete(delete) => &[delete.relation],
+            Message::Truncate(truncate) => &truncate.relations,
+            _ => return Ok(()),
+        };
+        let lsn = self.pieces.inside(message.name())?;
+        for table in tables {
+            if let Some(news) = self.tables.news(*table, lsn)? {
+                self.pieces.change(Change::Schema(news), 0, steps);
+            }
+        }
         Ok(())
     }
 }

@@ -58,34 +58,71 @@ impl Described {
 
 /// The tables that were described, by object id.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tables(BTreeMap<u32, Described>);
+pub(crate) struct Tables {
+    described: BTreeMap<u32, Described>,
+    /// What the consumer was told of each table that changed.
+    told: BTreeMap<u32, Arc<Relation>>,
+    /// What it had been told before the transaction under way, for tables of which it was told more.
+    before: BTreeMap<u32, Option<Arc<Relation>>>,
+}
 
 impl Tables {
     pub(crate) fn get(&self, id: u32) -> Result<&Described, AssembleError> {
-        self.0.get(&id).ok_or(AssembleError::UnknownTable { id })
+        self.described.get(&id).ok_or(AssembleError::UnknownTable { id })
     }
 
-    /// Remembers a description. Gives the change if it is another one than before, or the first.
-    pub(crate) fn describe(&mut self, described: Described, lsn: Lsn) -> Option<SchemaChange> {
-        let after = described.relation.clone();
-        let known = self.0.get(&after.id).map(|known| known.relation.clone());
-        if known.as_ref() == Some(&after) {
-            return None;
+    /// Remembers a description.
+    pub(crate) fn describe(&mut self, described: Described) {
+        self.described.insert(described.relation.id, described);
+    }
+
+    /// A description that the consumer has already.
+    pub(crate) fn know(&mut self, described: Described) {
+        self.told.insert(described.relation.id, described.relation.clone());
+        self.describe(described);
+    }
+
+    /// What the consumer must be told before it gets a change of this table, if it was told otherwise.
+    /// (Partitions are described too, though their rows are changes of their root.)
+    pub(crate) fn news(
+        &mut self,
+        id: u32,
+        lsn: Lsn,
+    ) -> Result<Option<SchemaChange>, AssembleError> {
+        let after = self.get(id)?.relation.clone();
+        let told = self.told.get(&id).cloned();
+        if told.as_ref() == Some(&after) {
+            return Ok(None);
         }
         let named_so = || {
-            let mut tables = self.0.values();
-            let same = tables.find(|known| known.relation.name == after.name);
-            same.map(|known| known.relation.clone())
+            let mut tables = self.told.values();
+            tables.find(|known| known.name == after.name).cloned()
         };
-        let before = known.or_else(named_so);
         // A table of another id that had the name is gone, or will be described by another name.
-        self.0.insert(after.id, described);
-        Some(SchemaChange { lsn, before, table: after.name.clone(), after: Some(after) })
+        let before = told.clone().or_else(named_so);
+        self.before.entry(id).or_insert(told);
+        self.told.insert(id, after.clone());
+        Ok(Some(SchemaChange { lsn, before, table: after.name.clone(), after: Some(after) }))
+    }
+
+    /// What the consumer was told is so from now on.
+    pub(crate) fn commit(&mut self) {
+        self.before.clear();
+    }
+
+    /// The consumer has forgotten what it was told in the transaction under way.
+    pub(crate) fn reset(&mut self) {
+        for (id, before) in std::mem::take(&mut self.before) {
+            match before {
+                Some(before) => self.told.insert(id, before),
+                None => self.told.remove(&id),
+            };
+        }
     }
 
     /// Looks up the types of all tables again.
     pub(crate) fn read_types(&mut self, catalogue: &Catalogue) {
-        for described in self.0.values_mut() {
+        for described in self.described.values_mut() {
             // A table whose types are gone is described anew before its next change.
             if let Ok(again) = Described::new(described.relation.clone(), catalogue) {
                 *described = again;

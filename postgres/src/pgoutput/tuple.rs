@@ -12,7 +12,7 @@ pub struct Tuple<'a> {
 }
 
 /// A value of a [`Tuple`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Datum<'a> {
     /// Null.
     Null,
@@ -22,6 +22,18 @@ pub enum Datum<'a> {
     Text(&'a [u8]),
     /// What the type's send function wrote.
     Binary(&'a [u8]),
+}
+
+/// Text as text, the binary form in hexadecimal digits.
+impl fmt::Debug for Datum<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Datum::Null => f.write_str("null"),
+            Datum::Unchanged => f.write_str("unchanged"),
+            Datum::Text(bytes) => write!(f, "{:?}", String::from_utf8_lossy(bytes)),
+            Datum::Binary(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}")),
+        }
+    }
 }
 
 impl<'a> Tuple<'a> {

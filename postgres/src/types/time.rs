@@ -7,8 +7,9 @@ use super::bytes::Bytes;
 const DAYS_TO_2000: i64 = 10_957;
 const DAY: i64 = 86_400_000_000;
 
-fn milliseconds(micros: i64) -> f64 {
-    micros as f64 / 1000.0
+/// The last timestamps of the server lie beyond 64 bits of microseconds from 1970.
+fn milliseconds(micros: impl Into<i128>) -> f64 {
+    micros.into() as f64 / 1000.0
 }
 
 /// The beginning of a day, which is counted from 1970-01-01.
@@ -130,28 +131,26 @@ pub(super) fn timestamp(text: &str, zoned: bool) -> Result<f64, Reason> {
 
 /// A date, a clock and an offset from UTC, in microseconds since 1970-01-01.
 pub(crate) fn timestamp_micros(text: &str) -> Option<i64> {
-    micros(text, true)
+    micros(text, true)?.try_into().ok()
 }
 
-fn micros(text: &str, zoned: bool) -> Option<i64> {
+fn micros(text: &str, zoned: bool) -> Option<i128> {
     let (text, is_before_christ) = before_christ(text);
     let (date, time) = text.split_once(' ')?;
     let (clock, offset) = if zoned { clock_and_offset(time)? } else { (clock(time, 2)?, 0) };
-    day(date, is_before_christ)?.checked_mul(DAY)?.checked_add(clock - offset)
+    let midnight = i128::from(day(date, is_before_christ)?) * i128::from(DAY);
+    Some(midnight + i128::from(clock - offset))
 }
 
 pub(super) fn timestamp_binary(bytes: &[u8]) -> Result<f64, Reason> {
     let mut bytes = Bytes::new(bytes);
     let micros = bytes.i64()?;
     bytes.end()?;
-    match micros {
-        i64::MAX => Ok(f64::INFINITY),
-        i64::MIN => Ok(f64::NEG_INFINITY),
-        micros => match micros.checked_add(DAYS_TO_2000 * DAY) {
-            Some(micros) => Ok(milliseconds(micros)),
-            None => Err(format!("{micros} microseconds are too many")),
-        },
-    }
+    Ok(match micros {
+        i64::MAX => f64::INFINITY,
+        i64::MIN => f64::NEG_INFINITY,
+        micros => milliseconds(i128::from(micros) + i128::from(DAYS_TO_2000 * DAY)),
+    })
 }
 
 pub(super) fn time(text: &str) -> Result<f64, Reason> {
@@ -221,7 +220,8 @@ mod tests {
         );
         assert_eq!(timestamp("infinity", true), Ok(f64::INFINITY));
         assert_eq!(timestamp_binary(&1_i64.to_be_bytes()), Ok(946_684_800_000.001));
-        assert!(timestamp_binary(&(i64::MAX - 1).to_be_bytes()).is_err());
+        let last = timestamp("294276-12-31 23:59:59.999999", false);
+        assert_eq!(timestamp_binary(&9_223_371_331_199_999_999_i64.to_be_bytes()), last);
     }
 
     #[test]

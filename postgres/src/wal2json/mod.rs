@@ -50,6 +50,8 @@ pub const OPTIONS: &[(&str, &str)] = &[
 pub struct LineAssembler {
     catalogue: Arc<Catalogue>,
     tables: BTreeMap<TableName, Described>,
+    /// What was known before the transaction under way, of tables of which more was told.
+    before: BTreeMap<TableName, Option<Described>>,
     origins: BTreeMap<u32, String>,
     pieces: Pieces,
     /// The position of the TRUNCATE that the last line belonged to.
@@ -63,6 +65,7 @@ impl LineAssembler {
         LineAssembler {
             catalogue,
             tables: BTreeMap::new(),
+            before: BTreeMap::new(),
             origins: BTreeMap::new(),
             pieces: Pieces::new(limits),
             truncated_at: None,
@@ -93,9 +96,16 @@ impl LineAssembler {
         self.origins = origins;
     }
 
-    /// Forgets the transaction under way. Tables are still known.
+    /// Forgets the transaction under way, under the conditions of
+    /// [`Assembler::reset`](crate::assemble::Assembler::reset).
     pub fn reset(&mut self) {
         self.pieces.reset();
+        for (name, before) in std::mem::take(&mut self.before) {
+            match before {
+                Some(before) => self.tables.insert(name, before),
+                None => self.tables.remove(&name),
+            };
+        }
         self.truncated_at = None;
     }
 
@@ -123,7 +133,11 @@ impl LineAssembler {
                 });
                 self.pieces.begin(Header { commit, xid, committed_at, origin })
             }
-            "C" => self.pieces.commit(line.next_lsn()?, steps),
+            "C" => {
+                self.pieces.commit(line.next_lsn()?, steps)?;
+                self.before.clear();
+                Ok(())
+            }
             "M" => {
                 let message = event::Message {
                     lsn: line.lsn()?,
@@ -184,7 +198,8 @@ impl LineAssembler {
             let before = known.map(|known| known.relation.clone());
             let described = Described::new(Arc::new(relation), &self.catalogue)?;
             let after = Some(described.relation.clone());
-            self.tables.insert(name.clone(), described);
+            let known = self.tables.insert(name.clone(), described);
+            self.before.entry(name.clone()).or_insert(known);
             let change = SchemaChange { lsn, before, after, table: name.clone() };
             self.pieces.change(Change::Schema(change), 0, steps);
         }

@@ -1,0 +1,152 @@
+//! Records the streams in `tests/golden` from real servers:
+//! `cargo run -p penstock-postgres --example record_golden`.
+//!
+//! Every `NAME.sql` is run on every Postgres found (`PENSTOCK_POSTGRES_BIN` names further folders of
+//! `initdb`); `MAJOR/NAME.messages` gets the messages of pgoutput in hexadecimal digits, one a line,
+//! `MAJOR/NAME.types` the types of the database, `MAJOR/NAME.wal2json` the lines of wal2json where it is
+//! installed, and `MAJOR/NAME.txt` what all of that means: read the difference before you keep it.
+//!
+//! The SQL is in paragraphs, each of which is sent as one. What follows `-- slot` is recorded. The
+//! second line says with which options of the plugin, and from which major version on. A paragraph
+//! below `-- from 17` is for that version and later ones.
+
+#[path = "../tests/support/golden.rs"]
+mod golden;
+
+use std::fs;
+use std::path::Path;
+
+use penstock_postgres::types::{CATALOGUE_SQL, SESSION_SETTINGS};
+use penstock_postgres::wal2json;
+use penstock_postgres_harness::{Client, Installation, Options, Server};
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> Result<()> {
+    let mut cases: Vec<_> = fs::read_dir(golden::folder())?
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "sql"))
+        .collect();
+    cases.sort();
+    for installation in Installation::all()? {
+        let folder = golden::folder().join(installation.major.to_string());
+        fs::create_dir_all(&folder)?;
+        fs::write(folder.join("version"), format!("{}\n", installation.version))?;
+        for case in &cases {
+            record(&installation, case, &folder)?;
+        }
+        record_builtin_types(&installation, &folder)?;
+    }
+    Ok(())
+}
+
+fn start(installation: &Installation) -> Result<Server> {
+    let mut settings = vec![
+        "max_prepared_transactions = 5".to_owned(),
+        "logical_decoding_work_mem = '64kB'".to_owned(),
+    ];
+    if installation.has_wal2json() {
+        settings.push("output_plugin_libraries = 'pgoutput, wal2json'".to_owned());
+    }
+    Ok(Server::start(installation, Options { settings, ..Options::fast() })?)
+}
+
+/// The options in the second line of a case.
+struct Plan {
+    options: Vec<(String, String)>,
+    from: u32,
+    two_phase: bool,
+}
+
+fn plan(sql: &str) -> Plan {
+    let line = sql.lines().nth(1).and_then(|line| line.strip_prefix("-- options: "));
+    let mut parts = line.expect("the second line names options").split("; ");
+    let options = parts.next().unwrap_or_default().split(", ");
+    let options = options.map(|option| option.split_once(' ').expect("a name and a value"));
+    let mut plan = Plan {
+        options: options.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        from: 14,
+        two_phase: false,
+    };
+    for part in parts {
+        match part.strip_prefix("from ") {
+            Some(major) => plan.from = major.parse().expect("a major version"),
+            None => plan.two_phase |= part == "two-phase",
+        }
+    }
+    plan
+}
+
+fn record(installation: &Installation, case: &Path, folder: &Path) -> Result<()> {
+    let sql = fs::read_to_string(case)?;
+    let plan = plan(&sql);
+    if installation.major < plan.from {
+        return Ok(());
+    }
+    let name = case.file_stem().expect("a file has a name").to_string_lossy().into_owned();
+    println!("{} {name}", installation.major);
+    let server = start(installation)?;
+    let client = server.connect()?;
+    for (setting, value) in SESSION_SETTINGS {
+        client.sql(&format!("SET {setting} = '{value}'"))?;
+    }
+    let with_lines = installation.has_wal2json() && ["rows", "types"].contains(&name.as_str());
+    for paragraph in sql.split("\n\n").skip(1) {
+        if let Some(rest) = paragraph.trim().strip_prefix("-- from ") {
+            let (major, paragraph) = rest.split_once('\n').expect("a paragraph below");
+            if installation.major >= major.parse()? {
+                client.sql(paragraph)?;
+            }
+        } else if paragraph.trim() == "-- slot" {
+            let create = "SELECT pg_create_logical_replication_slot";
+            client.sql(&format!("{create}('golden', 'pgoutput', false, {})", plan.two_phase))?;
+            if with_lines {
+                client.sql(&format!("{create}('lines', 'wal2json')"))?;
+            }
+        } else {
+            client.sql(paragraph).map_err(|error| format!("{error}, in: {paragraph}"))?;
+        }
+    }
+    let types =
+        "SELECT row_to_json(t) FROM (".to_owned() + CATALOGUE_SQL + ") t WHERE oid >= 16384";
+    write(folder, &name, "types", &texts(&client, &types)?)?;
+    let options = plan.options.iter().map(|(name, value)| format!(", '{name}', '{value}'"));
+    let messages = format!(
+        "SELECT encode(data, 'hex') FROM pg_logical_slot_get_binary_changes('golden', NULL, NULL, \
+         'publication_names', 'golden'{})",
+        options.collect::<String>()
+    );
+    write(folder, &name, "messages", &texts(&client, &messages)?)?;
+    if with_lines {
+        let options =
+            wal2json::OPTIONS.iter().map(|(name, value)| format!(", '{name}', '{value}'"));
+        let lines = format!(
+            "SELECT data FROM pg_logical_slot_get_changes('lines', NULL, NULL{})",
+            options.collect::<String>()
+        );
+        write(folder, &name, "wal2json", &texts(&client, &lines)?)?;
+    }
+    let recording = golden::Recording::read(folder, &name);
+    fs::write(folder.join(format!("{name}.txt")), recording.readable())?;
+    Ok(())
+}
+
+/// The types that come with the server: object id, name, `a` for arrays, the type of elements.
+fn record_builtin_types(installation: &Installation, folder: &Path) -> Result<()> {
+    let server = start(installation)?;
+    let client = server.connect()?;
+    let types = "SELECT concat_ws(' ', oid, typname, \
+         CASE WHEN typoutput = 'array_out'::regproc THEN 'a' ELSE typtype END, typelem, typdelim) \
+         FROM pg_type WHERE oid < 10000 AND typtype IN ('b', 'r', 'm') ORDER BY oid";
+    write(folder, "builtin", "types", &texts(&client, types)?)
+}
+
+fn texts(client: &Client, sql: &str) -> Result<Vec<String>> {
+    let rows = client.sql(sql)?;
+    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).collect())
+}
+
+fn write(folder: &Path, name: &str, ending: &str, lines: &[String]) -> Result<()> {
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    Ok(fs::write(folder.join(format!("{name}.{ending}")), text)?)
+}
