@@ -8,6 +8,7 @@
 //! | [`lsn`] | positions in the server's write-ahead log |
 //! | [`pgoutput`] | the messages of the output plugin pgoutput, decoded and encoded |
 //! | [`setup`] | what must be there on the server: checked, made, taken away |
+//! | [`replica`] | the database in an SQLite file, kept transaction by transaction |
 //! | [`table`] | tables and columns as the server describes them |
 //! | [`types`] | what becomes of the values of each Postgres type |
 //! | [`wal2json`] | lines of wal2json to the same steps |
@@ -19,6 +20,7 @@ pub mod event;
 pub mod lsn;
 pub mod pgoutput;
 mod pieces;
+pub mod replica;
 pub mod setup;
 pub mod table;
 pub mod types;

@@ -58,6 +58,9 @@ impl SqliteSource {
             connection.busy_timeout(options.busy_timeout)?;
             // The triggers need no file then, which a read-only place could not have.
             connection.pragma_update(None, "temp_store", "MEMORY")?;
+            if options.relaxed_durability {
+                connection.pragma_update(None, "synchronous", "NORMAL")?;
+            }
             Ok(connection)
         });
         let connection = opened.map_err(|error| failure(&file, "opening the file", &error))?;

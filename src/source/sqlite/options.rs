@@ -24,6 +24,7 @@ pub struct SqliteOptions {
     pub(super) create_indexes: bool,
     pub(super) change_log: bool,
     pub(super) only_attached_writers: bool,
+    pub(super) relaxed_durability: bool,
 }
 
 impl SqliteOptions {
@@ -37,6 +38,7 @@ impl SqliteOptions {
             create_indexes: false,
             change_log: false,
             only_attached_writers: false,
+            relaxed_durability: false,
         }
     }
 
@@ -89,6 +91,15 @@ impl SqliteOptions {
     #[must_use]
     pub fn only_attached_writers(mut self, promised: bool) -> Self {
         self.only_attached_writers = promised;
+        self
+    }
+
+    /// Whether commits return before they are on the disk (`PRAGMA synchronous = NORMAL`). With a
+    /// write-ahead log the file stays sound, but the last commits before a power failure may be
+    /// undone. For who can do them again, or syncs the log now and then.
+    #[must_use]
+    pub fn relaxed_durability(mut self, relaxed: bool) -> Self {
+        self.relaxed_durability = relaxed;
         self
     }
 }
