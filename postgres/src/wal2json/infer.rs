@@ -28,7 +28,10 @@ pub(super) fn description(
         _ => None,
     };
     let listed = whole.or(new).or(old).unwrap_or_default();
-    let columns = columns(known, listed, line.action == "U" && whole.is_none(), whole.is_some());
+    let columns = match whole {
+        Some(listed) => listed.iter().map(|listed| column(known, listed)).collect(),
+        None => columns(known, listed, line.action == "U"),
+    };
     let mut described = Relation { columns, ..Relation::clone(relation) };
     if let Some(old) = old {
         identify(&mut described, old, line.pk.as_deref().unwrap_or_default());
@@ -37,35 +40,36 @@ pub(super) fn description(
 }
 
 /// The columns of a table of which these are listed, in the order of the table.
-fn columns(
-    known: &Described,
-    listed: &[LineColumn<'_>],
-    lacks_large: bool,
-    is_whole: bool,
-) -> Vec<Column> {
-    let is_listed = |column: &Column| {
-        let same = |other: &&LineColumn<'_>| other.name == column.name;
-        listed.iter().find(same).map(|other| other.type_id)
-    };
+fn columns(known: &Described, listed: &[LineColumn<'_>], lacks_large: bool) -> Vec<Column> {
     let known_columns = known.relation.columns.iter().zip(&known.mappings);
     let mut columns: Vec<Column> = known_columns
-        .filter_map(|(column, mapping)| match is_listed(column) {
-            Some(type_id) if type_id == column.type_id => Some(column.clone()),
-            Some(type_id) => Some(Column { type_id, modifier: -1, ..column.clone() }),
-            None if is_whole || (lacks_large && mapping.is_of_fixed_size()) => None,
-            None => Some(column.clone()),
+        .filter_map(|(before, mapping)| {
+            match listed.iter().find(|listed| listed.name == before.name) {
+                Some(listed) => Some(column(known, listed)),
+                None if lacks_large && mapping.is_of_fixed_size() => None,
+                None => Some(before.clone()),
+            }
         })
         .collect();
     for new in listed {
         if !columns.iter().any(|column| column.name == new.name) {
-            let key = known.relation.identity == Identity::Full;
-            columns.push(column(new, key));
+            columns.push(column(known, new));
         }
     }
     columns
 }
 
-fn column(listed: &LineColumn<'_>, key: bool) -> Column {
+/// A column of a table, as a line lists it.
+fn column(known: &Described, listed: &LineColumn<'_>) -> Column {
+    let mut columns = known.relation.columns.iter();
+    match columns.find(|column| column.name == listed.name) {
+        Some(column) if column.type_id == listed.type_id => column.clone(),
+        Some(column) => Column { type_id: listed.type_id, modifier: -1, ..Column::clone(column) },
+        None => new_column(listed, known.relation.identity == Identity::Full),
+    }
+}
+
+fn new_column(listed: &LineColumn<'_>, key: bool) -> Column {
     Column { name: listed.name.to_string(), key, type_id: listed.type_id, modifier: -1 }
 }
 
@@ -77,7 +81,7 @@ fn unseen(name: &TableName, line: &Line<'_>) -> Relation {
     // A full old row has the large values that the new one lacks.
     let listed = if old.len() > new.len() { old } else { new };
     let is_key = |listed: &LineColumn<'_>| pk.iter().any(|key| key.name == listed.name);
-    let columns = listed.iter().map(|listed| column(listed, is_key(listed))).collect();
+    let columns = listed.iter().map(|listed| new_column(listed, is_key(listed))).collect();
     let identity = Identity::Default;
     let mut relation = Relation { id: 0, name: name.clone(), identity, columns };
     if let Some(old) = &line.identity {

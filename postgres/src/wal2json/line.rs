@@ -1,6 +1,7 @@
 //! One line, parsed.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -49,6 +50,13 @@ impl<'a> Line<'a> {
     pub(super) fn read(text: &'a str) -> Result<Line<'a>, AssembleError> {
         serde_json::from_str(text)
             .map_err(|error| AssembleError::Line { reason: error.to_string() })
+    }
+
+    /// Forgets columns.
+    pub(super) fn leave_out(&mut self, names: &BTreeSet<String>) {
+        for columns in [&mut self.columns, &mut self.identity, &mut self.pk].into_iter().flatten() {
+            columns.retain(|column| !names.contains(&*column.name));
+        }
     }
 
     pub(super) fn lacks(field: &str) -> AssembleError {

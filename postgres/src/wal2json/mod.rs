@@ -15,12 +15,14 @@
 //! - A partition has its own name, never that of its root.
 //! - NaN and the infinities of doubles are null.
 //! - Origins are numbers, of which [`LineAssembler::set_origins`] tells the names.
+//! - Generated columns are among the others, where pgoutput leaves them out (unless a publication of
+//!   Postgres 18 has them): [`LineAssembler::leave_out`] takes the names of columns to pass over.
 //! - Updates and deletes of a table without replica identity are left out altogether.
 
 mod infer;
 mod line;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use penstock::Value;
@@ -52,6 +54,7 @@ pub struct LineAssembler {
     tables: BTreeMap<TableName, Described>,
     /// What was known before the transaction under way, of tables of which more was told.
     before: BTreeMap<TableName, Option<Described>>,
+    left_out: BTreeMap<TableName, BTreeSet<String>>,
     origins: BTreeMap<u32, String>,
     pieces: Pieces,
     /// The position of the TRUNCATE that the last line belonged to.
@@ -66,6 +69,7 @@ impl LineAssembler {
             catalogue,
             tables: BTreeMap::new(),
             before: BTreeMap::new(),
+            left_out: BTreeMap::new(),
             origins: BTreeMap::new(),
             pieces: Pieces::new(limits),
             truncated_at: None,
@@ -88,6 +92,12 @@ impl LineAssembler {
             }
         }
         self.catalogue = catalogue;
+    }
+
+    /// Columns of a table that are passed over as if they were not there; they replace those that were
+    /// named before.
+    pub fn leave_out(&mut self, table: TableName, columns: BTreeSet<String>) {
+        self.left_out.insert(table, columns);
     }
 
     /// The names of origins: `SELECT roident, roname FROM pg_replication_origin`. An origin that is not
@@ -117,7 +127,7 @@ impl LineAssembler {
     /// Takes the next line and adds the steps that it completes. Costs and keeps as
     /// [`Assembler::push`](crate::assemble::Assembler::push) does.
     pub fn push(&mut self, text: &str, steps: &mut Vec<Step>) -> Result<(), AssembleError> {
-        let line = Line::read(text)?;
+        let mut line = Line::read(text)?;
         let truncated_at = self.truncated_at.take();
         match line.action.as_str() {
             "B" => {
@@ -151,7 +161,12 @@ impl LineAssembler {
                 Ok(())
             }
             "T" => self.truncate(&line, truncated_at, text.len(), steps),
-            "I" | "U" | "D" => self.row(&line, text.len(), steps),
+            "I" | "U" | "D" => {
+                if let Some(names) = self.left_out.get(&line.table_name()?) {
+                    line.leave_out(names);
+                }
+                self.row(&line, text.len(), steps)
+            }
             other => {
                 Err(AssembleError::Line { reason: format!("the action {other:?} is not known") })
             }
