@@ -1,10 +1,15 @@
-//! What the fuzz targets run. The bodies are those that `tests/fuzz_smoke.rs` runs on stable.
+//! What the fuzz targets run. The bodies are those that `tests/fuzz_smoke.rs`, here and in
+//! `postgres/`, runs on stable.
 //!
 //! `cargo +nightly fuzz run queries_and_batches fuzz/corpus fuzz/corpus-kept/queries_and_batches`
-//! (and the same for `ast_json`) fuzzes; an input that failed goes to `fuzz/corpus-kept/`.
+//! (and the same for `ast_json`, `pgoutput`, `postgres_values` and `wal2json`) fuzzes; an input that
+//! failed goes to `fuzz/corpus-kept/`.
 
 #[path = "../../tests/support/mod.rs"]
 mod support;
+
+#[path = "../../postgres/tests/support/fuzz.rs"]
+mod postgres;
 
 use arbitrary::{Arbitrary, Unstructured};
 use support::case::{Bytes, Case};
@@ -40,4 +45,19 @@ pub fn queries_and_batches(input: &Input) {
 /// Takes any text for an AST, and keeps the query that it is. Panics where the result is wrong.
 pub fn ast_json(bytes: &[u8]) {
     support::fuzz::ast_json(bytes);
+}
+
+/// Takes any bytes for messages of pgoutput. Panics where what decodes is not what encodes.
+pub fn pgoutput(bytes: &[u8]) {
+    postgres::pgoutput(bytes);
+}
+
+/// Takes any bytes for values of Postgres types. Panics where a value is not one of its column.
+pub fn postgres_values(bytes: &[u8]) {
+    postgres::values(bytes);
+}
+
+/// Takes any text for lines of wal2json.
+pub fn wal2json(bytes: &[u8]) {
+    postgres::wal2json(bytes);
 }

@@ -5,6 +5,7 @@
 //! `initdb`); `MAJOR/NAME.messages` gets the messages of pgoutput in hexadecimal digits, one a line,
 //! `MAJOR/NAME.types` the types of the database, `MAJOR/NAME.wal2json` the lines of wal2json where it is
 //! installed, and `MAJOR/NAME.txt` what all of that means: read the difference before you keep it.
+//! With the argument `--readable` only the last is written again, from what was recorded.
 //!
 //! The SQL is in paragraphs, each of which is sent as one. What follows `-- slot` is recorded. The
 //! second line says with which options of the plugin, and from which major version on. A paragraph
@@ -14,7 +15,7 @@
 mod golden;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use penstock_postgres::types::{CATALOGUE_SQL, SESSION_SETTINGS};
 use penstock_postgres::wal2json;
@@ -28,6 +29,9 @@ fn main() -> Result<()> {
         .filter(|path| path.extension().is_some_and(|ending| ending == "sql"))
         .collect();
     cases.sort();
+    if std::env::args().nth(1).as_deref() == Some("--readable") {
+        return tell_again(&cases);
+    }
     for installation in Installation::all()? {
         let folder = golden::folder().join(installation.major.to_string());
         fs::create_dir_all(&folder)?;
@@ -38,6 +42,27 @@ fn main() -> Result<()> {
         record_builtin_types(&installation, &folder)?;
     }
     Ok(())
+}
+
+fn tell_again(cases: &[PathBuf]) -> Result<()> {
+    for entry in fs::read_dir(golden::folder())? {
+        let folder = entry?.path();
+        for case in cases {
+            if folder.join(named(case)).with_extension("messages").exists() {
+                tell(&folder, &named(case))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn named(case: &Path) -> String {
+    case.file_stem().expect("a file has a name").to_string_lossy().into_owned()
+}
+
+fn tell(folder: &Path, name: &str) -> Result<()> {
+    let recording = golden::Recording::read(folder, name);
+    Ok(fs::write(folder.join(format!("{name}.txt")), recording.readable())?)
 }
 
 fn start(installation: &Installation) -> Result<Server> {
@@ -83,7 +108,7 @@ fn record(installation: &Installation, case: &Path, folder: &Path) -> Result<()>
     if installation.major < plan.from {
         return Ok(());
     }
-    let name = case.file_stem().expect("a file has a name").to_string_lossy().into_owned();
+    let name = named(case);
     println!("{} {name}", installation.major);
     let server = start(installation)?;
     let client = server.connect()?;
@@ -126,9 +151,7 @@ fn record(installation: &Installation, case: &Path, folder: &Path) -> Result<()>
         );
         write(folder, &name, "wal2json", &texts(&client, &lines)?)?;
     }
-    let recording = golden::Recording::read(folder, &name);
-    fs::write(folder.join(format!("{name}.txt")), recording.readable())?;
-    Ok(())
+    tell(folder, &name)
 }
 
 /// The types that come with the server: object id, name, `a` for arrays, the type of elements.
