@@ -9,6 +9,8 @@
 //! | [`pgoutput`] | the messages of the output plugin pgoutput, decoded and encoded |
 //! | [`setup`] | what must be there on the server: checked, made, taken away |
 //! | [`replica`] | the database in an SQLite file, kept transaction by transaction |
+//! | [`snapshot`] | the initial copy, and copies of single tables later on |
+//! | [`stream`] | the changes of a server, from a position on, for as long as it lasts |
 //! | [`table`] | tables and columns as the server describes them |
 //! | [`types`] | what becomes of the values of each Postgres type |
 //! | [`wal2json`] | lines of wal2json to the same steps |
@@ -22,6 +24,8 @@ pub mod pgoutput;
 mod pieces;
 pub mod replica;
 pub mod setup;
+pub mod snapshot;
+pub mod stream;
 pub mod table;
 pub mod types;
 pub mod wal2json;

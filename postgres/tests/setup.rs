@@ -6,7 +6,7 @@ use penstock_postgres::setup::{
     Outcome, Plugin, Report, SchemaEvents, Setup, SetupError, System, Tables, doctor, set_up,
     tear_down,
 };
-use penstock_postgres_harness::{Installation, Options, Server};
+use penstock_postgres_harness::{Installation, Options, Server, until};
 
 fn config(server: &Server) -> Config {
     Config::parse(&server.url()).expect("a URL")
@@ -309,6 +309,32 @@ async fn wal2json_needs_no_publication_and_refuses_partitions() {
     let ready = set_up(&config(&server), &setup).await.expect("ready");
     assert_eq!(ready.tables.len(), 4);
     assert_eq!(server.value("select count(*) from pg_publication").expect("an answer"), "0");
+}
+
+#[tokio::test]
+async fn a_plugin_that_the_server_does_not_trust_is_named() {
+    let installation = Installation::with_wal2json().expect("a Postgres with wal2json");
+    let server = Server::start(&installation, Options::fast()).expect("it starts");
+    let known = "select count(*) from pg_settings where name = 'output_plugin_libraries'";
+    let known = server.value(known).expect("an answer") == "1";
+    if known {
+        server.sql("alter system set output_plugin_libraries = 'pgoutput'").expect("set");
+        server.sql("select pg_reload_conf()").expect("read");
+        let listed = "show output_plugin_libraries";
+        until("the setting is read", || server.value(listed).expect("an answer") == "pgoutput");
+    }
+    let setup = Setup { plugin: Plugin::Wal2json, ..Setup::default() };
+    let report = doctor(&config(&server), &setup).await.expect("examined");
+    let found: Vec<String> = problems(&report).into_iter().map(|(_, _, sql)| sql).collect();
+    let sql = "ALTER SYSTEM SET output_plugin_libraries = pgoutput, wal2json".to_owned();
+    assert_eq!(found, if known { vec![sql.clone()] } else { Vec::new() });
+    if known {
+        server.sql(&sql).expect("what is proposed can be run");
+        server.sql("select pg_reload_conf()").expect("read");
+    }
+    until("a slot can be made", || {
+        server.sql("select pg_create_logical_replication_slot('s', 'wal2json')").is_ok()
+    });
 }
 
 #[tokio::test]

@@ -82,6 +82,15 @@ impl Installation {
         })
     }
 
+    /// Whether its servers have a setting of this name.
+    pub(crate) fn has_setting(&self, name: &str) -> bool {
+        let output = Command::new(self.bin.join("postgres")).arg("--describe-config").output();
+        output.is_ok_and(|output| {
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            text.lines().any(|line| line.split('\t').next() == Some(name))
+        })
+    }
+
     fn of(bin: &Path) -> Option<Installation> {
         if !bin.join("initdb").exists() {
             return None;

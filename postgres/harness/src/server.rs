@@ -212,6 +212,9 @@ impl Server {
             format!("port = {}", self.port),
             format!("unix_socket_directories = '{}'", folder.display()),
         ];
+        if self.installation.has_setting("output_plugin_libraries") {
+            lines.push("output_plugin_libraries = 'pgoutput, test_decoding, wal2json'".into());
+        }
         lines.extend(self.options.lines());
         write(&data.join("penstock.conf"), &(lines.join("\n") + "\n"))?;
         self.owner.take(&data.join("penstock.conf"))?;

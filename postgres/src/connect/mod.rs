@@ -9,12 +9,16 @@ use tokio::task::JoinHandle;
 use tokio_postgres::{Client, NoTls};
 
 pub use error::ServerError;
+pub(crate) use error::is_passing;
 pub use parse::NotAConfig;
 
 use crate::types::SESSION_SETTINGS;
 
 /// How long a connection may take to come about.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// For how long the network may be gone before a session is given up.
+const NETWORK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where a server is, the database, and as whom to connect. Neither [`Debug`] nor any error shows the
 /// password.
@@ -113,6 +117,9 @@ impl Config {
     pub async fn connect(&self) -> Result<Session, ServerError> {
         let mut config = self.inner.clone();
         config.application_name("penstock").options(self.options(&[]));
+        // A network that is gone is noticed, whether we wait for an answer or for room to send.
+        config.tcp_user_timeout(NETWORK_TIMEOUT).keepalives_idle(NETWORK_TIMEOUT);
+        config.keepalives_interval(NETWORK_TIMEOUT / 3).keepalives_retries(3);
         let connecting = tokio::time::timeout(CONNECT_TIMEOUT, config.connect(NoTls));
         let (client, connection) = match connecting.await {
             Ok(connected) => {
@@ -128,7 +135,6 @@ impl Config {
     }
 
     /// How to connect for replication: reading `slot` through `publication` from a position on.
-    #[allow(dead_code)]
     pub(crate) fn replication(
         &self,
         slot: &str,

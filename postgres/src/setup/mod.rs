@@ -21,7 +21,6 @@ pub use slot::{SlotState, WalStatus};
 pub use system::{System, TimelineHistory};
 pub use tables::{SourceTable, read_types};
 
-#[allow(unused_imports)]
 pub(crate) use slot::create_sql;
 
 use crate::connect::{Config, ServerError, Session};
@@ -183,7 +182,6 @@ pub(crate) fn quoted(name: &str) -> String {
 }
 
 /// A text as SQL has it, in single quotes.
-#[allow(dead_code)]
 pub(crate) fn literal(text: &str) -> String {
     match text.contains('\\') {
         true => format!(" E'{}'", text.replace('\\', "\\\\").replace('\'', "''")),

@@ -45,7 +45,8 @@ async fn settings(
                EXISTS (SELECT 1 FROM pg_replication_slots WHERE slot_name = $1), \
                current_setting('max_wal_senders')::bigint, \
                (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'walsender'), \
-               (SELECT setting::bigint FROM pg_settings WHERE name = 'max_slot_wal_keep_size')";
+               (SELECT setting::bigint FROM pg_settings WHERE name = 'max_slot_wal_keep_size'), \
+               (SELECT setting FROM pg_settings WHERE name = 'output_plugin_libraries')";
     let row = session.query_one(sql, &[&setup.slot]).await.map_err(ServerError::of(doing))?;
     match row.get(0) {
         "logical" => report.fine("wal_level", "logical"),
@@ -77,6 +78,19 @@ async fn settings(
                 [format!("ALTER SYSTEM SET max_wal_senders = {}", senders_max + 5)],
             ),
         }
+    }
+    let plugin = setup.plugin.name();
+    // Later versions of each major allow only listed plugins.
+    if let Some(listed) = row.get::<_, Option<&str>>(7)
+        && !listed.split(',').any(|name| name.trim().trim_matches('"') == plugin)
+    {
+        report.problem(
+            "output_plugin_libraries",
+            format!(
+                "it does not list {plugin}; the server must be told to read its settings again"
+            ),
+            [format!("ALTER SYSTEM SET output_plugin_libraries = {listed}, {plugin}")],
+        );
     }
     match row.get::<_, Option<i64>>(6) {
         Some(-1) => report.warn(

@@ -116,7 +116,6 @@ impl SlotState {
 
 /// The command of the replication protocol that makes a slot; it gives the name, the position from
 /// which it will read, and the name of the exported snapshot.
-#[allow(dead_code)]
 pub(crate) fn create_sql(setup: &Setup, name: &str, temporary: bool, version: u32) -> String {
     let temporary_word = if temporary { " TEMPORARY" } else { "" };
     let failover = setup.failover && !temporary && version >= 170_000;

@@ -1,0 +1,209 @@
+//! The stream by asking a slot of wal2json through SQL, again and again.
+//!
+//! A poll reads everything from where the slot stands. So that nothing is read twice, the slot is advanced as
+//! far as was acknowledged before each poll, and a poll that brought something is followed by the next one
+//! when that was acknowledged.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use tokio_postgres::RowStream;
+use tokio_postgres::types::ToSql;
+
+use super::clock;
+use super::continuity::Resume;
+use super::fault::Fault;
+use super::recognise::{Answers, recognise};
+use super::transport::{Heard, Opened, Transport};
+use crate::assemble::AssembleError;
+use crate::connect::{Config, ServerError, Session};
+use crate::event::Step;
+use crate::lsn::Lsn;
+use crate::setup::{Setup, SlotState, System, TimelineHistory, read_types};
+use crate::wal2json::{LineAssembler, OPTIONS};
+
+/// The pause after a poll that brought nothing; it doubles from one to the next.
+const PAUSE_MIN: Duration = Duration::from_millis(20);
+
+/// A poll ends with the transaction in which it has read more lines than this.
+const LINES_MAX: i32 = 20_000;
+
+/// A session that polls.
+pub(super) struct Polling<'a> {
+    config: &'a Config,
+    session: Session,
+    assembler: &'a mut LineAssembler,
+    setup: &'a Setup,
+    sql: String,
+    /// The poll under way, and up to where it reads at least.
+    rows: Option<Pin<Box<RowStream>>>,
+    head: Lsn,
+    lines: i32,
+    /// A line that is not assembled yet.
+    pending: Option<String>,
+    /// Where the slot stands, and where it may be advanced to.
+    confirmed: Lsn,
+    acknowledged: Lsn,
+    pause: Duration,
+    pause_max: Duration,
+    poll_at: Instant,
+}
+
+impl<'a> Polling<'a> {
+    /// Connects and recognises the server.
+    pub(super) async fn open(
+        config: &'a Config,
+        setup: &'a Setup,
+        resume: &Resume,
+        assembler: &'a mut LineAssembler,
+        pause_max: Duration,
+    ) -> Result<(Polling<'a>, Opened), Fault> {
+        let session = config.connect().await?;
+        let system = System::read(&session).await?;
+        if system.in_recovery {
+            return Err(Fault::standby(&config.name()));
+        }
+        let history = match system.timeline == resume.timeline {
+            true => TimelineHistory::default(),
+            false => history(&session, system.timeline).await,
+        };
+        let state = SlotState::read(&session, &setup.slot).await?;
+        let answers = Answers {
+            identifier: system.identifier,
+            timeline: system.timeline,
+            end: system.end,
+            history,
+            confirmed: state.as_ref().map(|state| state.confirmed),
+            slot_lost: state.as_ref().and_then(SlotState::why_lost),
+        };
+        let opened = recognise(resume, &setup.slot, &answers)?;
+        assembler.reset();
+        assembler.set_catalogue(Arc::new(read_types(&session).await?));
+        let options: Vec<String> =
+            OPTIONS.iter().map(|(name, value)| format!("'{name}', '{value}'")).collect();
+        let sql = format!(
+            "SELECT data FROM pg_logical_slot_peek_changes($1, NULL, {LINES_MAX}, {})",
+            options.join(", ")
+        );
+        let polling = Polling {
+            config,
+            session,
+            assembler,
+            setup,
+            sql,
+            rows: None,
+            head: Lsn::ZERO,
+            lines: 0,
+            pending: None,
+            confirmed: opened.confirmed,
+            acknowledged: opened.confirmed,
+            pause: PAUSE_MIN,
+            pause_max,
+            poll_at: clock::now(),
+        };
+        Ok((polling, opened))
+    }
+
+    /// Advances the slot as far as was acknowledged, and asks for what comes after.
+    async fn poll(&mut self) -> Result<(), Fault> {
+        tokio::time::sleep_until(self.poll_at.into()).await;
+        if self.acknowledged > self.confirmed {
+            let target = self.acknowledged;
+            let sql = format!("SELECT pg_replication_slot_advance($1, '{target}'::pg_lsn)::text");
+            let advanced = self.session.query(&sql, &[&self.setup.slot]).await;
+            advanced.map_err(|error| self.fault(&error))?;
+            self.confirmed = target;
+        }
+        let sql = "SELECT pg_current_wal_flush_lsn()::text";
+        let row = self.session.query_one(sql, &[]).await.map_err(|error| self.fault(&error))?;
+        let head = row.get::<_, &str>(0).parse().unwrap_or(Lsn::ZERO);
+        let parameters: [&(dyn ToSql + Sync); 1] = [&self.setup.slot];
+        let rows = self.session.query_raw(&self.sql, parameters).await;
+        self.rows = Some(Box::pin(rows.map_err(|error| self.fault(&error))?));
+        (self.head, self.lines) = (head, 0);
+        Ok(())
+    }
+
+    fn fault(&self, error: &tokio_postgres::Error) -> Fault {
+        let slot = &self.setup.slot;
+        match ServerError::new(format!("polling the replication slot {slot}"), error) {
+            ServerError::Refused { message, code, .. } => Fault::of_code(&code, message, slot),
+            other => other.into(),
+        }
+    }
+
+    async fn assemble(&mut self, line: String, steps: &mut Vec<Step>) -> Result<(), Fault> {
+        match self.assembler.push(&line, steps) {
+            Err(AssembleError::UnknownType { .. }) => {
+                // Kept, should we be interrupted here. The session itself is busy with the poll.
+                self.pending = Some(line.clone());
+                let session = self.config.connect().await?;
+                self.assembler.set_catalogue(Arc::new(read_types(&session).await?));
+                self.pending = None;
+                Ok(self.assembler.push(&line, steps)?)
+            }
+            outcome => Ok(outcome?),
+        }
+    }
+}
+
+impl Transport for Polling<'_> {
+    async fn next(&mut self, steps: &mut Vec<Step>) -> Result<Heard, Fault> {
+        loop {
+            let Some(rows) = &mut self.rows else {
+                self.poll().await?;
+                continue;
+            };
+            let line = match self.pending.take() {
+                Some(line) => Some(line),
+                None => match rows.next().await {
+                    Some(row) => {
+                        self.lines = self.lines.saturating_add(1);
+                        let row = row.map_err(|error| self.fault(&error))?;
+                        Some(row.try_get(0).map_err(|error| self.fault(&error))?)
+                    }
+                    None => None,
+                },
+            };
+            let Some(line) = line else {
+                self.rows = None;
+                let complete = self.lines < LINES_MAX;
+                self.pause = match self.lines {
+                    0 => (self.pause * 2).min(self.pause_max),
+                    _ => PAUSE_MIN,
+                };
+                // What was read and is not acknowledged yet would be read again.
+                let pause = if self.lines == 0 { self.pause } else { self.pause_max };
+                self.poll_at = clock::now() + pause;
+                return Ok(Heard {
+                    position: complete.then_some(self.head),
+                    server_end: Some(self.head),
+                });
+            };
+            self.assemble(line, steps).await?;
+            if !steps.is_empty() {
+                return Ok(Heard::default());
+            }
+        }
+    }
+
+    async fn acknowledge(&mut self, position: Lsn) -> Result<(), Fault> {
+        self.acknowledged = position;
+        self.poll_at = self.poll_at.min(clock::now() + self.pause);
+        Ok(())
+    }
+
+    fn lost_values(&self) -> u64 {
+        self.assembler.lost_values()
+    }
+}
+
+/// The history of a timeline, if the role may read the server's files; else none.
+async fn history(session: &Session, timeline: u32) -> TimelineHistory {
+    let sql = format!("SELECT pg_read_file('pg_wal/{timeline:08X}.history')");
+    let text = session.query_one(&sql, &[]).await;
+    let text = text.ok().and_then(|row| row.try_get::<_, String>(0).ok()).unwrap_or_default();
+    TimelineHistory::parse(&text)
+}
