@@ -242,6 +242,7 @@ fn an_interrupted_copy_goes_on_with_the_tables_that_are_missing() {
 
         replica.on_begin = None;
         replica.begun.clear();
+        replica.progress = Progress::default();
         let missing =
             tables.into_iter().filter(|table| !replica.marks.contains_key(&table.relation.name));
         copy_tables(&config(&server), &setup, missing.collect(), 2, &mut replica).expect("copied");
@@ -264,7 +265,7 @@ fn tables_that_are_altered_meanwhile_are_copied_from_another_snapshot() {
             server.sql(&sql).expect("made");
         }
         server
-            .sql("insert into first select i, 1 from generate_series(2, 10000) i")
+            .sql("insert into first select i, 1 from generate_series(2, 200000) i")
             .expect("written");
         let tables = ready(&server, &setup);
         let mut replica = Replica {

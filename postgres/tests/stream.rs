@@ -5,9 +5,9 @@ mod follow;
 use std::time::Duration;
 
 use follow::{Follower, Slots, inserted, options, setup};
-use penstock_postgres::setup::Plugin;
+use penstock_postgres::setup::{Plugin, Setup, Tables};
 use penstock_postgres::stream::{Delivery, Lost, State, StreamError};
-use penstock_postgres::{Change, Lsn, Step};
+use penstock_postgres::{Change, Lsn, Step, TableName};
 use penstock_postgres_harness::server::Stop;
 use penstock_postgres_harness::{Installation, Options, Proxy, Server, until};
 
@@ -72,7 +72,6 @@ fn positions_advance_when_only_other_tables_are_written() {
             .expect("an answer")
             .parse()
             .expect("a position");
-        // wal2json delivers the transaction, whose changes are of tables that nobody asked for.
         while follower.resume.position < end {
             follower.take_one();
         }
@@ -292,6 +291,41 @@ fn a_large_transaction_comes_in_bounded_pieces() {
         }
         assert_eq!(rows, 50_000);
         assert!(largest <= options().pieces.changes_max, "{largest}");
+    });
+}
+
+#[test]
+fn names_of_any_kind_and_generated_columns_are_followed() {
+    each_plugin(|server, plugin| {
+        server
+            .sql(
+                "create schema \"a b\"; create table \"a b\".\"it's, a.\"\"table*\" \
+                 (id int primary key, twice int generated always as (id * 2) stored, \"N\" int)",
+            )
+            .expect("made");
+        let name = TableName::new("a b", "it's, a.\"table*");
+        let setup = Setup {
+            publication: "My \"own\" publication".into(),
+            tables: Tables::Listed(vec![name.clone()]),
+            ..setup(plugin)
+        };
+        let mut follower = Follower::following(&server, setup);
+        server
+            .sql("insert into \"a b\".\"it's, a.\"\"table*\" (id, \"N\") values (1, 5)")
+            .expect("written");
+        server.sql("update \"a b\".\"it's, a.\"\"table*\" set id = 2").expect("written");
+        let transactions = follower.transactions(2);
+        assert_eq!(inserted(&transactions), [1, 2]);
+        let changes = transactions.iter().flat_map(|transaction| &transaction.changes);
+        let columns = changes.filter_map(|change| match change {
+            Change::Insert { relation, new } | Change::Update { relation, new, .. } => {
+                let names: Vec<&str> = relation.columns.iter().map(|it| it.name.as_str()).collect();
+                Some((relation.name.clone(), names, new.len()))
+            }
+            _ => None,
+        });
+        let expected = (name, vec!["id", "N"], 2);
+        assert_eq!(columns.collect::<Vec<_>>(), [expected.clone(), expected]);
     });
 }
 

@@ -30,6 +30,7 @@ pub(super) async fn check(
         report.warn("encoding", what);
     }
     settings(session, setup, report).await?;
+    long_transactions(session, report).await?;
     role(session, config, setup, report).await?;
     slot(session, config, setup, report).await
 }
@@ -98,6 +99,24 @@ async fn settings(
             "without a limit: if nobody reads from the slot, the log fills the server's disk",
         ),
         limit => report.fine("max_slot_wal_keep_size", format!("{} MB", limit.unwrap_or(0))),
+    }
+    Ok(())
+}
+
+/// The slot is made when every transaction that is running has ended.
+async fn long_transactions(session: &Session, report: &mut Report) -> Result<(), ServerError> {
+    let sql = "SELECT count(*), coalesce(min(pid), 0) FROM ( \
+                 SELECT pid FROM pg_stat_activity WHERE backend_xid IS NOT NULL \
+                   AND xact_start < now() - interval '1 minute' \
+                 UNION ALL SELECT 0 FROM pg_prepared_xacts) AS long";
+    let doing = "looking for transactions that run for long";
+    let row = session.query_one(sql, &[]).await.map_err(ServerError::of(doing))?;
+    let (count, process): (i64, i32) = (row.get(0), row.get(1));
+    if count > 0 {
+        let what = format!(
+            "{count} run for more than a minute or are prepared (process {process} is one); a copy waits for their end"
+        );
+        report.warn("transactions", what);
     }
     Ok(())
 }

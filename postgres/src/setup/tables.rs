@@ -40,6 +40,8 @@ pub(super) struct Described {
     /// `p`ermanent, `u`nlogged, `t`emporary.
     pub(super) persistence: char,
     pub(super) is_partition: bool,
+    /// Whether a column list leaves out columns.
+    pub(super) column_list: bool,
     /// Whether row-level security hides rows from us.
     pub(super) rows_hidden: bool,
     pub(super) readable: bool,

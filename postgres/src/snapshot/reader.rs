@@ -57,16 +57,27 @@ pub(super) async fn run(
 ) {
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
     while let Some(table) = next() {
-        let copied = match copy(&session, &types, &table, &items).await {
-            Ok(Ok(true)) => items.send(Item::End(table)).await,
-            Ok(Ok(false)) => items.send(Item::Altered(table)).await,
-            Ok(Err(error)) => items.send(Item::Failed(Box::new(error))).await,
+        let item = match copy(&session, &types, &table, &items).await {
+            // With its lock still held, a session that waits for the next one could be in the way of DDL
+            // that is in its way.
+            Ok(Ok(unaltered)) => match release(&session).await {
+                Ok(()) if unaltered => Item::End(table),
+                Ok(()) => Item::Altered(table),
+                Err(error) => Item::Failed(Box::new(error.into())),
+            },
+            Ok(Err(error)) => Item::Failed(Box::new(error)),
             Err(Gone) => return,
         };
-        if copied.is_err() {
+        if items.send(item).await.is_err() {
             return;
         }
     }
+}
+
+/// Gives up the lock of a table, and goes back to before an error.
+async fn release(session: &Session) -> Result<(), ServerError> {
+    let doing = "ending the copy of a table";
+    session.batch_execute("ROLLBACK TO SAVEPOINT locking").await.map_err(ServerError::of(doing))
 }
 
 /// Copies a table; false if it was altered since the snapshot.
@@ -132,17 +143,13 @@ async fn copy(
 async fn lock(session: &Session, table: &SourceTable) -> Result<bool, ServerError> {
     let name = &table.relation.name;
     let doing = format!("locking {name} for its copy");
-    // An error must not end the transaction, with which the snapshot would go.
+    // An error, and giving up the lock, must not end the transaction, with which the snapshot would go.
     let sql = format!(
         "SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SAVEPOINT locking; LOCK TABLE {} IN ACCESS SHARE MODE",
         name.quoted()
     );
     if let Err(error) = session.batch_execute(&sql).await {
         let error = ServerError::new(&doing, &error);
-        session
-            .batch_execute("ROLLBACK TO SAVEPOINT locking")
-            .await
-            .map_err(ServerError::of(&doing))?;
         // Dropped or renamed.
         return if error.code() == Some("42P01") { Ok(false) } else { Err(error) };
     }
@@ -151,27 +158,15 @@ async fn lock(session: &Session, table: &SourceTable) -> Result<bool, ServerErro
     if !row.get::<_, bool>(0) {
         return Ok(false);
     }
-    // Columns that were renamed or dropped without a rewrite are found here: their names are those of now.
-    let names: Vec<&str> =
-        table.relation.columns.iter().map(|column| column.name.as_str()).collect();
-    let ids: Vec<i64> =
-        table.relation.columns.iter().map(|column| i64::from(column.type_id)).collect();
-    let sql = "SELECT count(*) FROM unnest($2::text[], $3::bigint[]) AS wanted(name, type) \
-               JOIN pg_attribute a ON a.attrelid::bigint = $1 AND a.attname = wanted.name \
-               AND a.atttypid::bigint = wanted.type AND NOT a.attisdropped \
-               WHERE has_column_privilege($1::bigint::oid, wanted.name, 'SELECT') IS NOT NULL";
-    let counted = session.query_one(sql, &[&id, &names, &ids]).await;
-    match counted {
-        Ok(row) => Ok(row.get::<_, i64>(0) == names.len() as i64),
-        Err(error) => {
-            session
-                .batch_execute("ROLLBACK TO SAVEPOINT locking")
-                .await
-                .map_err(ServerError::of(&doing))?;
+    // Columns that were renamed or dropped, which needs no rewrite: the function reads what is true now.
+    for column in &table.relation.columns {
+        let sql = "SELECT pg_catalog.has_column_privilege($1::bigint::oid, $2::text, 'SELECT')";
+        if let Err(error) = session.query_one(sql, &[&id, &column.name]).await {
             let error = ServerError::new(&doing, &error);
-            if error.code() == Some("42703") { Ok(false) } else { Err(error) }
+            return if error.code() == Some("42703") { Ok(false) } else { Err(error) };
         }
     }
+    Ok(true)
 }
 
 fn mappings(types: &Catalogue, table: &SourceTable) -> Result<Vec<Mapping>, CopyError> {

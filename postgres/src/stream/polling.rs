@@ -21,7 +21,10 @@ use crate::assemble::AssembleError;
 use crate::connect::{Config, ServerError, Session};
 use crate::event::Step;
 use crate::lsn::Lsn;
-use crate::setup::{Setup, SlotState, System, TimelineHistory, read_types};
+use crate::setup::{
+    Setup, SlotState, System, Tables, TimelineHistory, followed_tables, literal, read_types,
+};
+use crate::table::TableName;
 use crate::wal2json::{LineAssembler, OPTIONS};
 
 /// The pause after a poll that brought nothing; it doubles from one to the next.
@@ -37,9 +40,9 @@ pub(super) struct Polling<'a> {
     assembler: &'a mut LineAssembler,
     setup: &'a Setup,
     sql: String,
-    /// The poll under way, and up to where it reads at least.
+    /// The poll under way, and up to where it reads at least, if that is known.
     rows: Option<Pin<Box<RowStream>>>,
-    head: Lsn,
+    head: Option<Lsn>,
     lines: i32,
     /// A line that is not assembled yet.
     pending: Option<String>,
@@ -81,8 +84,14 @@ impl<'a> Polling<'a> {
         let opened = recognise(resume, &setup.slot, &answers)?;
         assembler.reset();
         assembler.set_catalogue(Arc::new(read_types(&session).await?));
-        let options: Vec<String> =
+        let mut options: Vec<String> =
             OPTIONS.iter().map(|(name, value)| format!("'{name}', '{value}'")).collect();
+        if setup.tables != Tables::All {
+            let tables = followed_tables(&session, setup).await?;
+            let names = tables.iter().map(|table| escaped(&table.relation.name));
+            let names = names.collect::<Vec<_>>().join(",");
+            options.push(format!("'add-tables', {}", literal(&names)));
+        }
         let sql = format!(
             "SELECT data FROM pg_logical_slot_peek_changes($1, NULL, {LINES_MAX}, {})",
             options.join(", ")
@@ -94,7 +103,7 @@ impl<'a> Polling<'a> {
             setup,
             sql,
             rows: None,
-            head: Lsn::ZERO,
+            head: None,
             lines: 0,
             pending: None,
             confirmed: opened.confirmed,
@@ -116,9 +125,13 @@ impl<'a> Polling<'a> {
             advanced.map_err(|error| self.fault(&error))?;
             self.confirmed = target;
         }
-        let sql = "SELECT pg_current_wal_flush_lsn()::text";
+        // Log may be flushed to the middle of a record: of a commit, it might be, which the poll does not
+        // see, and which a slot that is advanced so far would never give. Insertions end with a record.
+        let sql = "SELECT pg_current_wal_insert_lsn()::text, pg_current_wal_flush_lsn()::text";
         let row = self.session.query_one(sql, &[]).await.map_err(|error| self.fault(&error))?;
-        let head = row.get::<_, &str>(0).parse().unwrap_or(Lsn::ZERO);
+        let lsn = |column| row.get::<_, &str>(column).parse().unwrap_or(Lsn::ZERO);
+        let (inserted, flushed) = (lsn(0), lsn(1));
+        let head = (inserted <= flushed).then_some(inserted);
         let parameters: [&(dyn ToSql + Sync); 1] = [&self.setup.slot];
         let rows = self.session.query_raw(&self.sql, parameters).await;
         self.rows = Some(Box::pin(rows.map_err(|error| self.fault(&error))?));
@@ -178,8 +191,8 @@ impl Transport for Polling<'_> {
                 let pause = if self.lines == 0 { self.pause } else { self.pause_max };
                 self.poll_at = clock::now() + pause;
                 return Ok(Heard {
-                    position: complete.then_some(self.head),
-                    server_end: Some(self.head),
+                    position: self.head.filter(|_| complete),
+                    server_end: self.head,
                 });
             };
             self.assemble(line, steps).await?;
@@ -198,6 +211,21 @@ impl Transport for Polling<'_> {
     fn lost_values(&self) -> u64 {
         self.assembler.lost_values()
     }
+}
+
+/// The name of a table as the plugin has it in lists.
+fn escaped(name: &TableName) -> String {
+    let escape = |part: &str| {
+        let special = |c: char| matches!(c, ' ' | '\'' | ',' | '.' | '*' | '\\');
+        part.chars().fold(String::new(), |mut text, c| {
+            if special(c) {
+                text.push('\\');
+            }
+            text.push(c);
+            text
+        })
+    };
+    format!("{}.{}", escape(&name.schema), escape(&name.table))
 }
 
 /// The history of a timeline, if the role may read the server's files; else none.

@@ -81,6 +81,11 @@ impl Follower {
         Follower::start(&server.url(), setup, resume)
     }
 
+    pub(crate) fn following(server: &Server, setup: Setup) -> Follower {
+        let resume = prepared(server, &setup);
+        Follower::start(&server.url(), setup, resume)
+    }
+
     pub(crate) fn of_tables(server: &Server, plugin: Plugin, names: &[&str]) -> Follower {
         let names = names.iter().map(|name| TableName::new("public", *name)).collect();
         let setup = Setup { tables: Tables::Listed(names), ..setup(plugin) };
