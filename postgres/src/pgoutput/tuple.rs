@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::reader::{DecodeError, Fault, Reader};
+use super::reader::{DecodeError, Reader};
 
 /// A row, still in the form of the message that it is borrowed from. It is known to be well-formed.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -136,12 +136,5 @@ impl TupleBuffer {
     /// The row as messages hold it.
     pub fn tuple(&self) -> Tuple<'_> {
         Tuple { count: self.count, columns: &self.columns }
-    }
-}
-
-impl Fault {
-    /// Whether more bytes might have made the message readable.
-    pub fn is_truncation(self) -> bool {
-        self == Fault::Ends
     }
 }

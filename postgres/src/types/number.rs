@@ -1,5 +1,7 @@
 //! Numbers.
 
+use std::fmt::Write;
+
 use penstock::Value;
 
 use super::Reason;
@@ -7,6 +9,11 @@ use super::bytes::Bytes;
 
 /// Digits of the binary form of a `numeric` are of this base.
 const BASE: u16 = 10_000;
+
+/// Below this every integer is a double, and so are these powers of [`BASE`]: a quotient of the two is
+/// rounded once.
+const EXACT_MAX: i128 = 1 << 53;
+const EXACT_POWERS: [f64; 6] = [1e0, 1e4, 1e8, 1e12, 1e16, 1e20];
 
 const NEGATIVE: u16 = 0x4000;
 const NOT_FINITE: [u16; 3] = [0xC000, 0xD000, 0xF000];
@@ -92,12 +99,23 @@ pub(super) fn numeric_binary(bytes: &[u8]) -> Result<Value, Reason> {
             return Ok(Value::Int(whole));
         }
     }
-    let mut text = String::with_capacity(4 * digits.len() / 2 + 8);
+    let behind_point = count - weight - 1;
+    let power = usize::try_from(behind_point).ok().and_then(|at| EXACT_POWERS.get(at));
+    if let (Some(power), 0..8) = (power, count) {
+        let all =
+            (0..count).fold(0_i128, |all, place| all * i128::from(BASE) + i128::from(digit(place)));
+        if all < EXACT_MAX {
+            let value = all as f64 / power;
+            return Ok(Value::Float(if sign == NEGATIVE { -value } else { value }));
+        }
+    }
+    let mut text = String::with_capacity(2 * digits.len() + 8);
     text.push_str(if sign == NEGATIVE { "-0" } else { "0" });
     for place in 0..count {
-        text.push_str(&format!("{:04}", digit(place)));
+        // Writing to a string does not fail.
+        let _ = write!(text, "{:04}", digit(place));
     }
-    text.push_str(&format!("e{}", 4 * (weight + 1 - count)));
+    let _ = write!(text, "e{}", -4 * behind_point);
     text.parse().map(finite).map_err(|_| format!("{text:?} is not a number"))
 }
 
@@ -116,7 +134,7 @@ mod tests {
 
     #[test]
     fn both_forms_of_a_numeric_give_the_same() {
-        let cases: [(&str, i16, u16, &[u16]); 12] = [
+        let cases: [(&str, i16, u16, &[u16]); 16] = [
             ("0", 0, 0, &[]),
             ("0.00", 0, 0, &[]),
             ("1.50", 0, 0, &[1, 5000]),
@@ -127,6 +145,10 @@ mod tests {
             ("-9223372036854775808", 4, NEGATIVE, &[922, 3372, 368, 5477, 5808]),
             ("9223372036854775808", 4, 0, &[922, 3372, 368, 5477, 5808]),
             ("0.1", -1, 0, &[1000]),
+            ("-12345678.1234", 1, NEGATIVE, &[1234, 5678, 1234]),
+            ("900719925474.0993", 2, 0, &[9007, 1992, 5474, 993]),
+            ("900719925474.0991", 2, 0, &[9007, 1992, 5474, 991]),
+            ("0.00000000000000000001", -5, 0, &[1]),
             (
                 "123456789012345678901234567890.5",
                 7,

@@ -1,7 +1,5 @@
 //! Bytes, bits, and types whose text is put together here.
 
-use std::fmt::Write;
-
 use super::Reason;
 use super::bytes::Bytes;
 
@@ -9,9 +7,10 @@ use super::bytes::Bytes;
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 + 2 * bytes.len());
     text.push_str("\\x");
+    let digit = |value: u8| char::from(b"0123456789abcdef"[usize::from(value)]);
     for byte in bytes {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
     }
     text
 }
