@@ -5,7 +5,7 @@ use crate::lsn::Lsn;
 use crate::table::Identity;
 
 impl Message<'_> {
-    /// The bytes of the message, which [`decode`](super::decode) reads as the same message, with
+    /// The bytes of the message, which [`decode`](super::decode()) reads as the same message, with
     /// `in_stream` where the message names its transaction. A relation's columns and an emitted
     /// message's content are taken to fit the protocol's lengths, which those received do; what is
     /// beyond them is not written.

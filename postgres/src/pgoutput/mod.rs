@@ -1,7 +1,7 @@
 //! The messages of the output plugin pgoutput, protocol versions 1 to 4.
 //!
 //! A message is what one `CopyData` of a replication stream carries behind its header, or one row of
-//! `pg_logical_slot_get_binary_changes`. [`decode`] reads one, [`Message::encode`] is its inverse:
+//! `pg_logical_slot_get_binary_changes`. [`decode()`] reads one, [`Message::encode`] is its inverse:
 //! what was decoded encodes to the same bytes. Nothing here does I/O, panics on any input, or
 //! allocates more than in proportion to the input; rows are borrowed from it.
 //!
