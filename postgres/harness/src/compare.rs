@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 /// How many rows a message names.
 const SHOWN: usize = 5;
 
-/// How two bags of rows differ, in words: which rows are on one side only, at most five of each. None
-/// if they are equal, in whatever order. A row is anything that prints the same on both sides.
+/// How two bags of rows differ, in words: which rows are on one side only, at most five of each.
+/// None if they are equal, in whatever order. A row is anything that prints the same on both sides.
 pub fn difference<R: Ord + std::fmt::Debug>(
     (left_name, left): (&str, impl IntoIterator<Item = R>),
     (right_name, right): (&str, impl IntoIterator<Item = R>),

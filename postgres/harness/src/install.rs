@@ -21,8 +21,8 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// Every major version found, oldest first: in the folders that `PENSTOCK_POSTGRES_BIN` names, in
-    /// `/usr/lib/postgresql`, and on `PATH`. Of one major version the first found counts.
+    /// Every major version found, oldest first: in the folders that `PENSTOCK_POSTGRES_BIN` names,
+    /// in `/usr/lib/postgresql`, and on `PATH`. Of one major version the first found counts.
     ///
     /// # Errors
     ///

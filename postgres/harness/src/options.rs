@@ -17,7 +17,8 @@ pub struct Options {
     pub max_wal_senders: u32,
     /// Further lines of `postgresql.conf`.
     pub settings: Vec<String>,
-    /// Further lines at the top of `pg_hba.conf`. Everybody is trusted unless one of these says otherwise.
+    /// Further lines at the top of `pg_hba.conf`. Everybody is trusted unless one of these says
+    /// otherwise.
     pub hba: Vec<String>,
 }
 

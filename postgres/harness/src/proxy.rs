@@ -26,7 +26,8 @@ struct Shared {
     refusing: AtomicBool,
     closed: AtomicBool,
     delay_ms: AtomicU64,
-    /// After how many more bytes from the server connections are cut; the greatest number for never.
+    /// After how many more bytes from the server connections are cut; the greatest number for
+    /// never.
     budget: AtomicU64,
     passed: AtomicU64,
     accepted: AtomicU64,
@@ -74,8 +75,8 @@ impl Proxy {
         self.shared.budget.store(bytes, Ordering::SeqCst);
     }
 
-    /// Connections stay open, and nothing passes any more, until [`Proxy::thaw`]: what a cable that was
-    /// pulled looks like.
+    /// Connections stay open, and nothing passes any more, until [`Proxy::thaw`]: what a cable that
+    /// was pulled looks like.
     pub fn freeze(&self) {
         self.shared.frozen.store(true, Ordering::SeqCst);
     }

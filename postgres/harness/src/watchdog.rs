@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use crate::Error;
 
-/// A shell that reads from a pipe which only we hold: a line tells it that all is done, the pipe's end
-/// that we are gone.
+/// A shell that reads from a pipe which only we hold: a line tells it that all is done, the pipe's
+/// end that we are gone.
 #[derive(Debug)]
 pub(crate) struct Watchdog(Child);
 

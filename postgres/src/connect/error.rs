@@ -109,8 +109,8 @@ impl ServerError {
     }
 }
 
-/// Whether a code tells of something that passes: connection errors, too many connections, the server
-/// starting or stopping, or a lock or slot that somebody else holds for now.
+/// Whether a code tells of something that passes: connection errors, too many connections, the
+/// server starting or stopping, or a lock or slot that somebody else holds for now.
 pub(crate) fn is_passing(code: &str) -> bool {
     let passing = [
         SqlState::TOO_MANY_CONNECTIONS,

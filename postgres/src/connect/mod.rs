@@ -20,8 +20,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 /// For how long the network may be gone before a session is given up.
 const NETWORK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where a server is, the database, and as whom to connect. Neither [`Debug`] nor any error shows the
-/// password.
+/// Where a server is, the database, and as whom to connect. Neither [`Debug`] nor any error shows
+/// the password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     pub(crate) inner: tokio_postgres::Config,
@@ -55,8 +55,8 @@ impl Drop for Session {
 
 impl Config {
     /// Reads a connection string: `postgres://user:password@host:port/database`, or pairs such as
-    /// `host=/run/postgresql dbname=app`, with the names that `libpq` has. Without a password that of
-    /// the variable `PGPASSWORD` is taken.
+    /// `host=/run/postgresql dbname=app`, with the names that `libpq` has. Without a password that
+    /// of the variable `PGPASSWORD` is taken.
     ///
     /// # Errors
     ///

@@ -4,7 +4,8 @@ use tokio_postgres::config::{Host, SslMode};
 
 use super::Config;
 
-/// A text that does not say how to connect. The text itself is not repeated: it may hold a password.
+/// A text that does not say how to connect. The text itself is not repeated: it may hold a
+/// password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAConfig {
     /// It is neither a URL nor a list of pairs.

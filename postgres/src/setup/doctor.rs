@@ -5,8 +5,8 @@ use crate::setup::publication::{Publication, add_sql, create_sql, missing, table
 use crate::setup::report::Report;
 use crate::setup::{Plugin, Setup, System, Tables, quoted, server_checks, table_checks};
 
-/// Looks at everything that must be there, and says what is missing and which SQL solves it. Changes
-/// nothing.
+/// Looks at everything that must be there, and says what is missing and which SQL solves it.
+/// Changes nothing.
 ///
 /// # Errors
 ///

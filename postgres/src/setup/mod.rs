@@ -1,8 +1,8 @@
 //! What must be there on the server: checked, made, and taken away.
 //!
-//! [`doctor`] looks at everything at once and changes nothing; [`set_up`] does the same and then makes
-//! the publication; [`tear_down`] removes what was made. Slots are made with the snapshot that they
-//! agree with, in [`snapshot`](crate::snapshot).
+//! [`doctor`] looks at everything at once and changes nothing; [`set_up`] does the same and then
+//! makes the publication; [`tear_down`] removes what was made. Slots are made with the snapshot
+//! that they agree with, in [`snapshot`](crate::snapshot).
 
 mod doctor;
 mod publication;
@@ -29,7 +29,8 @@ use crate::table::TableName;
 /// What is to be followed, and by which names it goes on the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setup {
-    /// The name of the publication. Not used with [`Plugin::Wal2json`] unless it is an existing one.
+    /// The name of the publication. Not used with [`Plugin::Wal2json`] unless it is an existing
+    /// one.
     pub publication: String,
     /// Which tables.
     pub tables: Tables,
@@ -37,7 +38,8 @@ pub struct Setup {
     pub slot: String,
     /// What writes the stream.
     pub plugin: Plugin,
-    /// Whether the slot survives a fail-over to a standby that synchronizes slots (Postgres 17 and later).
+    /// Whether the slot survives a fail-over to a standby that synchronizes slots (Postgres 17 and
+    /// later).
     pub failover: bool,
     /// Whether DDL is reported by an event trigger, where the role may make one.
     pub schema_events: SchemaEvents,
@@ -59,7 +61,8 @@ pub enum Tables {
 pub enum Plugin {
     /// Postgres itself, over a replication connection.
     Pgoutput,
-    /// The plugin wal2json, which is asked through SQL: for hosts that refuse replication connections.
+    /// The plugin wal2json, which is asked through SQL: for hosts that refuse replication
+    /// connections.
     Wal2json,
 }
 
@@ -120,8 +123,8 @@ pub struct Ready {
     pub schema_events: bool,
 }
 
-/// Checks everything, and makes the publication or adds tables to it. Nothing is made if anything is
-/// missing. To do it again does no harm.
+/// Checks everything, and makes the publication or adds tables to it. Nothing is made if anything
+/// is missing. To do it again does no harm.
 ///
 /// # Errors
 ///
@@ -155,8 +158,8 @@ pub async fn followed_tables(
     tables::followed(session, &system, setup).await
 }
 
-/// Removes the slot, the publication unless it is somebody else's, and the event trigger. What is not
-/// there is no error. Gives what was removed, in words.
+/// Removes the slot, the publication unless it is somebody else's, and the event trigger. What is
+/// not there is no error. Gives what was removed, in words.
 ///
 /// # Errors
 ///

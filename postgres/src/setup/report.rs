@@ -29,7 +29,8 @@ pub enum Outcome {
     Problem {
         /// What is wrong.
         what: String,
-        /// What to run on the server, one of several ways if there are several; empty if SQL does not help.
+        /// What to run on the server, one of several ways if there are several; empty if SQL does
+        /// not help.
         sql: Vec<String>,
     },
 }

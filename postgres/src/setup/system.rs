@@ -8,7 +8,8 @@ use crate::lsn::Lsn;
 pub struct System {
     /// What `initdb` drew: copies and standbys share it, a server made anew has another.
     pub identifier: u64,
-    /// Which of its histories it is on: the number rises with each fail-over and each recovery from a backup.
+    /// Which of its histories it is on: the number rises with each fail-over and each recovery from
+    /// a backup.
     pub timeline: u32,
     /// Up to where its log is written.
     pub end: Lsn,
@@ -32,8 +33,8 @@ impl System {
     ///
     /// The server cannot be asked.
     pub async fn read(session: &Session) -> Result<System, ServerError> {
-        // The checkpoint's timeline is that of the last checkpoint, so the running one is read off the
-        // name of the file that is written to; a standby has no such file.
+        // The checkpoint's timeline is that of the last checkpoint, so the running one is read off
+        // the name of the file that is written to; a standby has no such file.
         let sql = "SELECT (SELECT system_identifier FROM pg_control_system()), \
                    (SELECT timeline_id FROM pg_control_checkpoint()), \
                    CASE WHEN pg_is_in_recovery() THEN NULL \
@@ -72,8 +73,8 @@ pub struct TimelineHistory {
 }
 
 impl TimelineHistory {
-    /// Reads a history file: a line for each earlier timeline, with its number and the position at which it
-    /// was left. Other lines are passed over.
+    /// Reads a history file: a line for each earlier timeline, with its number and the position at
+    /// which it was left. Other lines are passed over.
     pub fn parse(text: &str) -> TimelineHistory {
         let lines = text.lines().filter_map(|line| {
             let mut fields = line.split_ascii_whitespace();

@@ -98,8 +98,9 @@ fn check_table(
             none,
         );
     }
-    if setup.plugin == Plugin::Wal2json && (table.filter.is_some() || described.column_list) {
-        let what = "the publication has a row filter or a column list for it, which wal2json does not know; use pgoutput";
+    if setup.plugin == Plugin::Wal2json && table.filter.is_some() {
+        let what =
+            "the publication has a row filter for it, which wal2json does not know; use pgoutput";
         report.problem(&subject, what, none);
     }
     if !described.usable_identity {

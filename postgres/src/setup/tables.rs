@@ -12,8 +12,8 @@ use crate::types::{CATALOGUE_SQL, Catalogue, TypeRow};
 pub struct SourceTable {
     /// Its description, with the published columns only.
     pub relation: Relation,
-    /// The columns that tell rows apart: those of the primary key, or of the index that is its replica
-    /// identity. Empty if there is neither; then whole rows tell each other apart.
+    /// The columns that tell rows apart: those of the primary key, or of the index that is its
+    /// replica identity. Empty if there is neither; then whole rows tell each other apart.
     pub key: Vec<String>,
     /// For each published column, whether it is never null.
     pub not_null: Vec<bool>,
@@ -40,8 +40,6 @@ pub(super) struct Described {
     /// `p`ermanent, `u`nlogged, `t`emporary.
     pub(super) persistence: char,
     pub(super) is_partition: bool,
-    /// Whether a column list leaves out columns.
-    pub(super) column_list: bool,
     /// Whether row-level security hides rows from us.
     pub(super) rows_hidden: bool,
     pub(super) readable: bool,

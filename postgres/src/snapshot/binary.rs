@@ -26,7 +26,8 @@ impl Rows {
         self.bytes.extend_from_slice(piece);
     }
 
-    /// Reads the next row that is there in full: its fields, `None` for null. None if more must come.
+    /// Reads the next row that is there in full: its fields, `None` for null. None if more must
+    /// come.
     pub(super) fn next_row(&mut self) -> Result<Option<Vec<Option<&[u8]>>>, BadCopy> {
         if !self.began && !self.begin()? {
             return Ok(None);

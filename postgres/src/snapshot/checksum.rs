@@ -10,8 +10,9 @@ use crate::setup::{Setup, SourceTable};
 use crate::stream::Resume;
 use crate::table::TableName;
 
-/// The sum of a table's rows, whatever their order. Tables with equal sums have, for all practical purposes, equal rows. It is
-/// of values as a replica holds them, so both sides are summed up by this library.
+/// The sum of a table's rows, whatever their order. Tables with equal sums have, for all practical
+/// purposes, equal rows. It is of values as a replica holds them, so both sides are summed up by
+/// this library.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Checksum {
     /// How many rows.
@@ -68,8 +69,9 @@ impl Hash {
     }
 }
 
-/// Reads tables on the server as they are now and sums them up, each with the mark of the snapshot: a replica can be compared
-/// when it has everything that the mark holds and nothing else. Costs as much as a copy. Not to be called from within a runtime.
+/// Reads tables on the server as they are now and sums them up, each with the mark of the snapshot:
+/// a replica can be compared when it has everything that the mark holds and nothing else. Costs as
+/// much as a copy. Not to be called from within a runtime.
 ///
 /// # Errors
 ///

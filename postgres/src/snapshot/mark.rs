@@ -14,11 +14,12 @@ pub struct Mark {
     pub visible: Option<Visible>,
 }
 
-/// Which transactions a snapshot sees, by their numbers of 64 bits, as `pg_current_snapshot()` says.
+/// Which transactions a snapshot sees, by their numbers of 64 bits, as `pg_current_snapshot()`
+/// says.
 ///
-/// The stream names transactions by the lower 32 bits. Both ways of counting agree for numbers that lie less than 2^31
-/// apart, which the server sees to: older ones are frozen. Subtransactions have numbers of their own, but the stream and
-/// the snapshot both name only the outermost transaction.
+/// The stream names transactions by the lower 32 bits. Both ways of counting agree for numbers that
+/// lie less than 2^31 apart, which the server sees to: older ones are frozen. Subtransactions have
+/// numbers of their own, but the stream and the snapshot both name only the outermost transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Visible {
     /// All below are visible.

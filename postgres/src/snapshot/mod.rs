@@ -1,20 +1,23 @@
 //! The initial copy, and the copy of single tables later on.
 //!
-//! **A copy and the stream fit without a gap.** A slot is made together with a snapshot that the server exports:
-//! the snapshot has exactly the transactions whose commit lies before the slot's position. Every table remembers the
-//! [`Mark`] of the snapshot that it was copied from, and of the stream only what the mark does not
-//! [hold](Mark::holds) is applied to it. So tables may be copied from different snapshots: one that was copied before an
-//! interruption is not copied again, and a table can be copied anew while the others are followed. (For the later snapshots a
-//! temporary slot is made, only for as long as it takes to share its snapshot.)
+//! **A copy and the stream fit without a gap.** A slot is made together with a snapshot that the
+//! server exports: the snapshot has exactly the transactions whose commit lies before the slot's
+//! position. Every table remembers the [`Mark`] of the snapshot that it was copied from, and of the
+//! stream only what the mark does not [hold](Mark::holds) is applied to it. So tables may be copied
+//! from different snapshots: one that was copied before an interruption is not copied again, and a
+//! table can be copied anew while the others are followed. (For the later snapshots a temporary
+//! slot is made, only for as long as it takes to share its snapshot.)
 //!
-//! **Without replication connections** (wal2json) a slot exports nothing. Then a snapshot is taken after the slot was made,
-//! and says itself which transactions it sees: see [`Visible`]. Before it is taken, every transaction that was running when the
-//! slot was made must have ended: one that has committed before the slot's position, but is not visible yet (it may be waiting
-//! for a synchronous standby), would be in neither.
+//! **Without replication connections** (wal2json) a slot exports nothing. Then a snapshot is taken
+//! after the slot was made, and says itself which transactions it sees: see [`Visible`]. Before it
+//! is taken, every transaction that was running when the slot was made must have ended: one that
+//! has committed before the slot's position, but is not visible yet (it may be waiting for a
+//! synchronous standby), would be in neither.
 //!
-//! **DDL during a copy.** A table is locked against it (`ACCESS SHARE`) only when its turn comes, after the snapshot was taken: to
-//! lock before could wait forever for a transaction that waits for the lock. A table that was rewritten in between is
-//! copied from another snapshot, after the others.
+//! **DDL during a copy.** A table is locked against it (`ACCESS SHARE`) only when its turn comes,
+//! after the snapshot was taken: to lock before could wait forever for a transaction that waits for
+//! the lock. A table that was rewritten in between is copied from another snapshot, after the
+//! others.
 
 mod binary;
 mod checksum;
@@ -47,18 +50,19 @@ const ROUNDS_MAX: u32 = 5;
 
 /// What takes a copy.
 pub trait CopySink {
-    /// A slot was made: where the stream goes on from. To be written down before anything else. Not called by
-    /// [`copy_tables`].
+    /// A slot was made: where the stream goes on from. To be written down before anything else. Not
+    /// called by [`copy_tables`].
     fn slot_made(&mut self, resume: &Resume) -> Result<(), SinkError>;
 
-    /// The copy of a table begins: what there is of it must go, and a table is to be made of these columns. Copies of several
-    /// tables come side by side.
+    /// The copy of a table begins: what there is of it must go, and a table is to be made of these
+    /// columns. Copies of several tables come side by side.
     fn begin(&mut self, table: &SourceTable) -> Result<(), SinkError>;
 
     /// Some rows, with values in the order of the columns.
     fn rows(&mut self, table: &TableName, rows: Vec<Vec<Value>>) -> Result<(), SinkError>;
 
-    /// The copy of a table is complete. To be written down with its mark, so that it need not be repeated.
+    /// The copy of a table is complete. To be written down with its mark, so that it need not be
+    /// repeated.
     fn end(&mut self, table: &SourceTable, mark: &Mark) -> Result<(), SinkError>;
 
     /// How far everything is; called after each piece.
@@ -156,13 +160,13 @@ impl CopyError {
     }
 }
 
-/// Makes the slot, and copies tables as they are at its position, over several connections at a time. Gives from
-/// where the stream goes on. Not to be called from within a runtime.
+/// Makes the slot, and copies tables as they are at its position, over several connections at a
+/// time. Gives from where the stream goes on. Not to be called from within a runtime.
 ///
 /// # Errors
 ///
-/// The server's and the sink's. The slot stays, and tables that were complete need not be copied again: the rest is
-/// for [`copy_tables`].
+/// The server's and the sink's. The slot stays, and tables that were complete need not be copied
+/// again: the rest is for [`copy_tables`].
 pub fn copy_all(
     config: &Config,
     setup: &Setup,
@@ -174,8 +178,9 @@ pub fn copy_all(
     resume.ok_or_else(|| ServerError::unexpected("making the slot", "it was not made").into())
 }
 
-/// Copies tables as they are now, each with a [`Mark`] that says what of the stream it holds. The slot must be there:
-/// nothing before its position is needed. Not to be called from within a runtime.
+/// Copies tables as they are now, each with a [`Mark`] that says what of the stream it holds. The
+/// slot must be there: nothing before its position is needed. Not to be called from within a
+/// runtime.
 ///
 /// # Errors
 ///

@@ -1,6 +1,7 @@
 //! Snapshots, and the sessions that share them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use pgwire_replication::ReplicationClient;
@@ -67,10 +68,14 @@ async fn exported_by_slot(
         }
         _ => ServerError::unexpected(&doing, error.to_string()),
     };
-    // Several copies may be made at the same time, by several processes.
+    // Several copies may be made at the same time, by this process and by others.
+    static COPIES: AtomicU32 = AtomicU32::new(0);
     let name = match make_slot {
         true => setup.slot.clone(),
-        false => format!("{:.40}_copy_{}", setup.slot, std::process::id()),
+        false => {
+            let copy = COPIES.fetch_add(1, Ordering::Relaxed);
+            format!("{:.36}_copy_{}_{copy}", setup.slot, std::process::id())
+        }
     };
     let sql = create_sql(setup, &name, !make_slot, system.version);
     let replication = config.replication(&name, &setup.publication, &[]);

@@ -58,8 +58,8 @@ pub(super) async fn run(
     let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
     while let Some(table) = next() {
         let item = match copy(&session, &types, &table, &items).await {
-            // With its lock still held, a session that waits for the next one could be in the way of DDL
-            // that is in its way.
+            // With its lock still held, a session that waits for the next one could be in the way
+            // of DDL that is in its way.
             Ok(Ok(unaltered)) => match release(&session).await {
                 Ok(()) if unaltered => Item::End(table),
                 Ok(()) => Item::Altered(table),
@@ -143,7 +143,8 @@ async fn copy(
 async fn lock(session: &Session, table: &SourceTable) -> Result<bool, ServerError> {
     let name = &table.relation.name;
     let doing = format!("locking {name} for its copy");
-    // An error, and giving up the lock, must not end the transaction, with which the snapshot would go.
+    // An error, and giving up the lock, must not end the transaction, with which the snapshot would
+    // go.
     let sql = format!(
         "SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'; SAVEPOINT locking; LOCK TABLE {} IN ACCESS SHARE MODE",
         name.quoted()
@@ -158,7 +159,8 @@ async fn lock(session: &Session, table: &SourceTable) -> Result<bool, ServerErro
     if !row.get::<_, bool>(0) {
         return Ok(false);
     }
-    // Columns that were renamed or dropped, which needs no rewrite: the function reads what is true now.
+    // Columns that were renamed or dropped, which needs no rewrite: the function reads what is true
+    // now.
     for column in &table.relation.columns {
         let sql = "SELECT pg_catalog.has_column_privilege($1::bigint::oid, $2::text, 'SELECT')";
         if let Err(error) = session.query_one(sql, &[&id, &column.name]).await {

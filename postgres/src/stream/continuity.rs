@@ -32,7 +32,8 @@ pub(super) enum Verdict {
     New,
     /// The consumer has it.
     Known,
-    /// The consumer does not have it, and should have, or the other way round: the server's history is another one.
+    /// The consumer does not have it, and should have, or the other way round: the server's history
+    /// is another one.
     Diverged,
 }
 

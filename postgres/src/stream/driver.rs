@@ -93,7 +93,8 @@ impl Driver {
         }
     }
 
-    /// Everything is known from the consumer; wal2json says little of tables, so that the server is asked about others.
+    /// Everything is known from the consumer; wal2json says little of tables, so that the server is
+    /// asked about others.
     async fn decoding(&self) -> Result<Decoding, Fault> {
         let session = self.config.connect().await?;
         let types: Arc<Catalogue> = Arc::new(read_types(&session).await?);

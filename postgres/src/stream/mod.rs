@@ -1,20 +1,22 @@
 //! The stream of changes of a server, from a position on, for as long as it lasts.
 //!
 //! A [`Stream`] connects, checks that the server is the one it knows and that nothing is missing,
-//! reads, and connects again when the connection breaks. What cannot be mended is [`Lost`]: then only a new copy helps.
+//! reads, and connects again when the connection breaks. What cannot be mended is [`Lost`]: then
+//! only a new copy helps.
 //!
 //! **Nothing is missed.** Reading starts where the slot stands, which is at or before what the
 //! consumer has made durable. So transactions that it has are sent again, and are left out here, if
-//! they are what they were: the last one that the consumer has must be among them, with its position
-//! and number ([`Lost::Diverged`]). That recognises a server that was put back to an older state and
-//! has been written to since, which neither its identifier nor its timeline tells.
+//! they are what they were: the last one that the consumer has must be among them, with its
+//! position and number ([`Lost::Diverged`]). That recognises a server that was put back to an older
+//! state and has been written to since, which neither its identifier nor its timeline tells.
 //!
 //! **Nothing is confirmed too early.** The server is told of a position only after
-//! [`Stream::acknowledge`], and the consumer acknowledges only what it has written down, transactions and
-//! [positions](Delivery::Position) alike; a slot that is ahead of what the consumer knows is [`Lost::SlotAhead`].
+//! [`Stream::acknowledge`], and the consumer acknowledges only what it has written down,
+//! transactions and [positions](Delivery::Position) alike; a slot that is ahead of what the
+//! consumer knows is [`Lost::SlotAhead`].
 //!
-//! **A connection that is dead is noticed.** The server is asked to ping an idle connection (through
-//! its setting `wal_sender_timeout`, for this session); one that is silent for longer than
+//! **A connection that is dead is noticed.** The server is asked to ping an idle connection
+//! (through its setting `wal_sender_timeout`, for this session); one that is silent for longer than
 //! [`Options::silence_max`] is given up and made anew.
 
 mod backoff;
@@ -62,7 +64,8 @@ pub struct Options {
     pub position_pause: Duration,
     /// How often the slot is looked at through SQL, for its state and the log that it retains.
     pub probe_pause: Duration,
-    /// The longest pause between polls of an idle slot ([`Plugin::Wal2json`](crate::setup::Plugin::Wal2json)).
+    /// The longest pause between polls of an idle slot
+    /// ([`Plugin::Wal2json`](crate::setup::Plugin::Wal2json)).
     pub poll_pause_max: Duration,
     /// The pauses between attempts to connect.
     pub backoff: Backoff,
@@ -84,15 +87,17 @@ impl Default for Options {
 /// What a stream gives its consumer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Delivery {
-    /// A connection was made. The transaction under way, if there is one, is void: it comes again from its beginning.
+    /// A connection was made. The transaction under way, if there is one, is void: it comes again
+    /// from its beginning.
     Connected {
         /// The timeline of the server, to be written down with the next position.
         timeline: u32,
     },
     /// The next piece of the stream.
     Step(Step),
-    /// Everything before this position was delivered, and no transaction is under way. To be written down
-    /// and acknowledged like a transaction, so that the server need not keep log in which nothing of interest was written.
+    /// Everything before this position was delivered, and no transaction is under way. To be
+    /// written down and acknowledged like a transaction, so that the server need not keep log in
+    /// which nothing of interest was written.
     Position(Lsn),
     /// The stream is over.
     Ended(StreamError),
@@ -114,8 +119,9 @@ pub struct Stream {
 pub struct NoThreads(#[from] std::io::Error);
 
 impl Stream {
-    /// Starts to read in threads of its own. `known` are tables as the consumer knows them, so that only
-    /// what differs is delivered as a change of the schema. What goes wrong comes as a [`Delivery`].
+    /// Starts to read in threads of its own. `known` are tables as the consumer knows them, so that
+    /// only what differs is delivered as a change of the schema. What goes wrong comes as a
+    /// [`Delivery`].
     ///
     /// # Errors
     ///
@@ -160,7 +166,8 @@ impl Stream {
         self.deliveries.blocking_recv()
     }
 
-    /// Waits for the next delivery, but no longer than this. The outer value is none if nothing came in time.
+    /// Waits for the next delivery, but no longer than this. The outer value is none if nothing
+    /// came in time.
     pub fn wait_for(&mut self, patience: Duration) -> Option<Option<Delivery>> {
         let runtime = self.runtime.as_ref()?;
         let deliveries = &mut self.deliveries;
@@ -172,8 +179,9 @@ impl Stream {
         self.deliveries.recv().await
     }
 
-    /// Tells the server, soon, that everything before this position is durable at the consumer, and that
-    /// the consumer will say so when it resumes. Positions below an earlier one change nothing.
+    /// Tells the server, soon, that everything before this position is durable at the consumer, and
+    /// that the consumer will say so when it resumes. Positions below an earlier one change
+    /// nothing.
     pub fn acknowledge(&self, position: Lsn) {
         let raised = self.acknowledged.send_if_modified(|held| {
             let raised = position > *held;

@@ -1,8 +1,8 @@
 //! The stream by asking a slot of wal2json through SQL, again and again.
 //!
-//! A poll reads everything from where the slot stands. So that nothing is read twice, the slot is advanced as
-//! far as was acknowledged before each poll, and a poll that brought something is followed by the next one
-//! when that was acknowledged.
+//! A poll reads everything from where the slot stands. So that nothing is read twice, the slot is
+//! advanced as far as was acknowledged before each poll, and a poll that brought something is
+//! followed by the next one when that was acknowledged.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,10 +19,11 @@ use super::recognise::{Answers, recognise};
 use super::transport::{Heard, Opened, Transport};
 use crate::assemble::AssembleError;
 use crate::connect::{Config, ServerError, Session};
-use crate::event::Step;
+use crate::event::{Change, Step};
 use crate::lsn::Lsn;
 use crate::setup::{
-    Setup, SlotState, System, Tables, TimelineHistory, followed_tables, literal, read_types,
+    Setup, SlotState, SourceTable, System, Tables, TimelineHistory, followed_tables, literal,
+    read_types,
 };
 use crate::table::TableName;
 use crate::wal2json::{LineAssembler, OPTIONS};
@@ -49,6 +50,8 @@ pub(super) struct Polling<'a> {
     /// Where the slot stands, and where it may be advanced to.
     confirmed: Lsn,
     acknowledged: Lsn,
+    /// Whether a table was described anew since the columns to leave out were read.
+    described_anew: bool,
     pause: Duration,
     pause_max: Duration,
     poll_at: Instant,
@@ -86,8 +89,8 @@ impl<'a> Polling<'a> {
         assembler.set_catalogue(Arc::new(read_types(&session).await?));
         let mut options: Vec<String> =
             OPTIONS.iter().map(|(name, value)| format!("'{name}', '{value}'")).collect();
+        let tables = leave_out(&session, setup, assembler).await?;
         if setup.tables != Tables::All {
-            let tables = followed_tables(&session, setup).await?;
             let names = tables.iter().map(|table| escaped(&table.relation.name));
             let names = names.collect::<Vec<_>>().join(",");
             options.push(format!("'add-tables', {}", literal(&names)));
@@ -108,6 +111,7 @@ impl<'a> Polling<'a> {
             pending: None,
             confirmed: opened.confirmed,
             acknowledged: opened.confirmed,
+            described_anew: false,
             pause: PAUSE_MIN,
             pause_max,
             poll_at: clock::now(),
@@ -125,8 +129,12 @@ impl<'a> Polling<'a> {
             advanced.map_err(|error| self.fault(&error))?;
             self.confirmed = target;
         }
-        // Log may be flushed to the middle of a record: of a commit, it might be, which the poll does not
-        // see, and which a slot that is advanced so far would never give. Insertions end with a record.
+        if std::mem::take(&mut self.described_anew) {
+            leave_out(&self.session, self.setup, self.assembler).await?;
+        }
+        // Log may be flushed to the middle of a record: of a commit, it might be, which the poll
+        // does not see, and which a slot that is advanced so far would never give. Insertions end
+        // with a record.
         let sql = "SELECT pg_current_wal_insert_lsn()::text, pg_current_wal_flush_lsn()::text";
         let row = self.session.query_one(sql, &[]).await.map_err(|error| self.fault(&error))?;
         let lsn = |column| row.get::<_, &str>(column).parse().unwrap_or(Lsn::ZERO);
@@ -197,6 +205,7 @@ impl Transport for Polling<'_> {
             };
             self.assemble(line, steps).await?;
             if !steps.is_empty() {
+                self.described_anew |= steps.iter().any(is_description);
                 return Ok(Heard::default());
             }
         }
@@ -211,6 +220,26 @@ impl Transport for Polling<'_> {
     fn lost_values(&self) -> u64 {
         self.assembler.lost_values()
     }
+}
+
+/// Has columns passed over that are not followed: the plugin sends generated ones, and knows no
+/// column lists. Gives the tables.
+async fn leave_out(
+    session: &Session,
+    setup: &Setup,
+    assembler: &mut LineAssembler,
+) -> Result<Vec<SourceTable>, ServerError> {
+    let tables = followed_tables(session, setup).await?;
+    for table in &tables {
+        let columns = table.left_out.iter().cloned().collect();
+        assembler.leave_out(table.relation.name.clone(), columns);
+    }
+    Ok(tables)
+}
+
+fn is_description(step: &Step) -> bool {
+    let Step::Changes(changes) = step else { return false };
+    changes.iter().any(|change| matches!(change, Change::Schema(_)))
 }
 
 /// The name of a table as the plugin has it in lists.

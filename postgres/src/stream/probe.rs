@@ -8,7 +8,8 @@ use crate::connect::{Config, ServerError, Session};
 use crate::lsn::Lsn;
 use crate::setup::SlotState;
 
-/// Keeps the slot's part of the status. What goes wrong here is no matter: the stream itself notices.
+/// Keeps the slot's part of the status. What goes wrong here is no matter: the stream itself
+/// notices.
 pub(super) async fn run(config: Config, slot: String, pause: Duration, shared: Arc<Shared>) {
     let mut kept: Option<Session> = None;
     loop {

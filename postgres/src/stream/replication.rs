@@ -56,8 +56,9 @@ impl<'a> Replication<'a> {
         assembler: &'a mut Assembler,
         silence_max: Duration,
     ) -> Result<(Replication<'a>, Opened), Fault> {
-        // The server asks an idle connection for a sign of life after half of its time-out, and ends
-        // one that gives none. We give none unasked, so a connection that is alive is never silent.
+        // The server asks an idle connection for a sign of life after half of its time-out, and
+        // ends one that gives none. We give none unasked, so a connection that is alive is never
+        // silent.
         let timeout_ms = (silence_max * 2 / 3).as_millis().to_string();
         let settings = [("wal_sender_timeout", timeout_ms.as_str())];
         let mut replication = config.replication(&setup.slot, &setup.publication, &settings);
@@ -199,7 +200,8 @@ async fn ask(
 ) -> Result<Answers, AskError> {
     let doing = "reading which server this is";
     let bad = |what: &str| AskError::Server(ServerError::unexpected(doing, what));
-    // A server that starts may be a standby for a moment, on the timeline that it is about to leave.
+    // A server that starts may be a standby for a moment, on the timeline that it is about to
+    // leave.
     let rows = client.simple_query("SELECT pg_catalog.pg_is_in_recovery()").await?;
     if rows.first().and_then(|row| row.first()?.as_deref()) != Some(b"f") {
         return Err(AskError::Standby);

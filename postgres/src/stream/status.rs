@@ -50,7 +50,8 @@ pub enum State {
 }
 
 impl Status {
-    /// How many bytes of log lie between what is durable and the server's end; what others write counts.
+    /// How many bytes of log lie between what is durable and the server's end; what others write
+    /// counts.
     pub fn lag_bytes(&self) -> u64 {
         self.server_end.since(self.acknowledged)
     }

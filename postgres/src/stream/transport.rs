@@ -6,8 +6,9 @@ use crate::lsn::Lsn;
 
 /// A connection that brings the stream, once it is known to be the right one.
 pub(super) trait Transport {
-    /// Waits for what comes next, and adds the steps that it completes. Gives up to where everything has now been
-    /// received, if no transaction is under way and that is known. To drop the future loses nothing.
+    /// Waits for what comes next, and adds the steps that it completes. Gives up to where
+    /// everything has now been received, if no transaction is under way and that is known. To drop
+    /// the future loses nothing.
     fn next(&mut self, steps: &mut Vec<Step>) -> impl Future<Output = Result<Heard, Fault>> + Send;
 
     /// Tells the server, soon, that it need not keep anything before this position.

@@ -31,8 +31,9 @@ impl Server {
         Ok(backup)
     }
 
-    /// Puts the data directory back to what it was, slots included, as somebody does who copies files:
-    /// the server does not know that it has a future which it lost, and stays on its timeline.
+    /// Puts the data directory back to what it was, slots included, as somebody does who copies
+    /// files: the server does not know that it has a future which it lost, and stays on its
+    /// timeline.
     ///
     /// # Errors
     ///
@@ -42,8 +43,8 @@ impl Server {
         self.start_again()
     }
 
-    /// Restores the data directory as backups are restored: through recovery, onto a new timeline. Slots
-    /// are kept only if asked for; the usual tools leave them out.
+    /// Restores the data directory as backups are restored: through recovery, onto a new timeline.
+    /// Slots are kept only if asked for; the usual tools leave them out.
     ///
     /// # Errors
     ///
@@ -58,8 +59,8 @@ impl Server {
         self.onto_a_new_timeline()
     }
 
-    /// Stops the server and starts it on a new timeline, as a standby that is promoted with nothing lost:
-    /// a fail-over as its clients see it, slots included.
+    /// Stops the server and starts it on a new timeline, as a standby that is promoted with nothing
+    /// lost: a fail-over as its clients see it, slots included.
     ///
     /// # Errors
     ///

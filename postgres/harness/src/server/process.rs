@@ -16,7 +16,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How to stop a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// In order: transactions are broken off, receivers of the log get the rest of it, a checkpoint is written.
+    /// In order: transactions are broken off, receivers of the log get the rest of it, a checkpoint
+    /// is written.
     Fast,
     /// At once, without a checkpoint: it recovers from its log at the next start.
     Immediate,
@@ -106,8 +107,8 @@ impl Process {
     }
 }
 
-/// The ids of all processes whose current directory this is: every process of a server is in its data
-/// directory.
+/// The ids of all processes whose current directory this is: every process of a server is in its
+/// data directory.
 pub fn processes_in(data: &Path) -> Vec<u32> {
     let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
     let numbered = processes.flatten().filter_map(|entry| {

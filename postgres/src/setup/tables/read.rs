@@ -17,7 +17,8 @@ SELECT a.attrelid::bigint, a.attname::text, a.atttypid::bigint, a.atttypmod, a.a
 FROM pg_attribute a WHERE a.attrelid::bigint = ANY($1) AND a.attnum > 0 AND NOT a.attisdropped \
 ORDER BY a.attrelid, a.attnum";
 
-/// Indexes that tell rows apart: unique, checked at once, over all rows, of plain columns never null.
+/// Indexes that tell rows apart: unique, checked at once, over all rows, of plain columns never
+/// null.
 const KEYS_SQL: &str = "\
 SELECT i.indrelid::bigint, x.relname::text, i.indisprimary, i.indisreplident, \
   ARRAY(SELECT a.attname::text FROM generate_series(0, i.indnkeyatts - 1) AS n \
@@ -137,7 +138,6 @@ fn described(system: &System, row: &Row, columns: &[Row], keys: &[Key]) -> Descr
         rows_estimated: row.get::<_, Option<f64>>(10).map(|rows| rows as u64),
         bytes: row.get::<_, Option<i64>>(11).unwrap_or(0).cast_unsigned(),
     };
-    let mut column_list = false;
     for column in columns {
         let (name, generated): (String, bool) = (column.get(1), column.get(5));
         let in_list = listed.as_ref().map(|listed| listed.contains(&name));
@@ -147,7 +147,6 @@ fn described(system: &System, row: &Row, columns: &[Row], keys: &[Key]) -> Descr
             (true, in_list) => system.version >= 180_000 && in_list.unwrap_or(false),
         };
         if !published {
-            column_list |= !generated;
             table.left_out.push(name);
             continue;
         }
@@ -165,7 +164,6 @@ fn described(system: &System, row: &Row, columns: &[Row], keys: &[Key]) -> Descr
         kind: letter(3),
         persistence: letter(4),
         is_partition: row.get(6),
-        column_list,
         rows_hidden: row.get(7),
         readable: row.get(8),
         owned: row.get(9),
