@@ -69,6 +69,8 @@ mod sql;
 #[cfg(feature = "stream")]
 mod stream;
 mod subscription;
+#[cfg(feature = "tool")]
+pub mod tool;
 mod transaction;
 mod tree;
 

@@ -5,6 +5,7 @@
 //! | [`assemble`] | messages of pgoutput to steps of the stream |
 //! | [`connect`] | where the server is and who asks |
 //! | [`event`] | what the stream gives its consumer: transactions, schema changes |
+//! | [`follow`] | a database that is followed: set up, copied, kept by its stream |
 //! | [`lsn`] | positions in the server's write-ahead log |
 //! | [`pgoutput`] | the messages of the output plugin pgoutput, decoded and encoded |
 //! | [`setup`] | what must be there on the server: checked, made, taken away |
@@ -19,6 +20,7 @@ pub mod assemble;
 pub mod connect;
 mod described;
 pub mod event;
+pub mod follow;
 pub mod lsn;
 pub mod pgoutput;
 mod pieces;

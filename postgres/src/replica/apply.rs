@@ -14,6 +14,7 @@ use super::table::{Known, Table};
 use super::{Replica, in_transaction};
 use crate::event::{Change, Header, Step};
 use crate::lsn::Lsn;
+use crate::snapshot::Mark;
 use crate::table::{Relation, TableName};
 
 /// From so many changes on a transaction is not followed row by row: live results are read again at its
@@ -237,14 +238,16 @@ impl Run<'_> {
         match &mut table.state {
             TableState::Wanted { .. } => return Ok(None),
             TableState::Refused { .. } => return Ok(None),
-            TableState::Copied { snapshot } => match snapshot {
-                Some((_, lsn)) if *lsn <= self.header.commit => {
-                    *snapshot = None;
+            TableState::Copied { mark } => {
+                if mark.as_ref().is_some_and(|mark| mark.holds(self.header.commit, self.header.xid))
+                {
+                    return Ok(None);
+                }
+                if mark.as_ref().is_some_and(|mark| is_behind(mark, self.header)) {
+                    *mark = None;
                     self.changed_tables.push(id);
                 }
-                Some((seen, _)) if seen.sees(self.header.xid) => return Ok(None),
-                _ => {}
-            },
+            }
         }
         let Some(known) = table.known.clone() else { return Ok(None) };
         if known.fits(relation) {
@@ -283,6 +286,13 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// Whether a mark holds neither a transaction nor any that is committed after it: its number had not been
+/// given out yet when the snapshot was taken, so what the snapshot sees was committed before.
+fn is_behind(mark: &Mark, header: &Header) -> bool {
+    let is_later = |to: u64| header.xid.wrapping_sub(to as u32).cast_signed() >= 0;
+    header.commit >= mark.lsn && mark.visible.as_ref().is_none_or(|seen| is_later(seen.to))
 }
 
 /// The values of a key, for messages: `id = 7`.

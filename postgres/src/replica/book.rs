@@ -13,10 +13,10 @@ use penstock::{Transaction, Value};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::ReplicaError;
-use super::snapshot::Snapshot;
 use super::spec::{TableSpec, TableState};
 use super::table::{Known, Table};
 use crate::lsn::Lsn;
+use crate::snapshot::Mark;
 use crate::table::TableName;
 
 /// Raised when an older version could not read what this one writes.
@@ -30,8 +30,7 @@ pub(super) const CREATE: &str = "
         log_floor INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS penstock_table(
         id INTEGER PRIMARY KEY, schema TEXT NOT NULL, name TEXT NOT NULL, spec TEXT,
-        state TEXT NOT NULL, reason TEXT, snapshot TEXT, snapshot_lsn INTEGER,
-        generation INTEGER NOT NULL);
+        state TEXT NOT NULL, reason TEXT, mark TEXT, generation INTEGER NOT NULL);
     CREATE TABLE IF NOT EXISTS penstock_change_log(
         lsn INTEGER NOT NULL, seq INTEGER NOT NULL, xid INTEGER NOT NULL,
         committed_at INTEGER NOT NULL, tbl TEXT NOT NULL, op TEXT NOT NULL, old TEXT, new TEXT,
@@ -107,14 +106,11 @@ pub(super) fn read(connection: &Connection) -> rusqlite::Result<Result<Book, Str
             "wanted" => TableState::Wanted { reason },
             "refused" => TableState::Refused { reason },
             _ => {
-                let snapshot: Option<String> = row.get("snapshot")?;
-                let lsn = row.get::<_, Option<i64>>("snapshot_lsn")?.map_or(Lsn::ZERO, lsn);
-                let snapshot = match snapshot.map(|text| text.parse::<Snapshot>()) {
-                    None => None,
-                    Some(Ok(snapshot)) => Some((snapshot, lsn)),
-                    Some(Err(error)) => return Ok(Err(format!("table {name}: {error}"))),
-                };
-                TableState::Copied { snapshot }
+                let mark: Option<String> = row.get("mark")?;
+                match mark.map(|text| text.parse::<Mark>()).transpose() {
+                    Ok(mark) => TableState::Copied { mark },
+                    Err(error) => return Ok(Err(format!("table {name}: {error}"))),
+                }
             }
         };
         let spec: Option<String> = row.get("spec")?;
@@ -159,24 +155,23 @@ pub(super) fn write_position(
 
 /// Notes a table.
 pub(super) fn write_table(tx: &mut Transaction<'_>, table: &Table) -> Result<(), ReplicaError> {
-    let (state, reason, snapshot) = match &table.state {
+    let (state, reason, mark) = match &table.state {
         TableState::Wanted { reason } => ("wanted", Some(reason.as_str()), None),
         TableState::Refused { reason } => ("refused", Some(reason.as_str()), None),
-        TableState::Copied { snapshot } => ("copied", None, snapshot.as_ref()),
+        TableState::Copied { mark } => ("copied", None, mark.as_ref()),
     };
-    let values: [Value; 9] = [
+    let values: [Value; 8] = [
         i64::from(table.id).into(),
         table.name.schema.as_str().into(),
         table.name.table.as_str().into(),
         table.known.as_ref().map(|known| known.spec.to_json()).into(),
         state.into(),
         reason.into(),
-        snapshot.map(|(snapshot, _)| snapshot.to_string()).into(),
-        snapshot.map(|(_, lsn)| stored(*lsn)).into(),
+        mark.map(Mark::to_string).into(),
         table.generation.into(),
     ];
     tx.execute("DELETE FROM penstock_table WHERE id=?", [i64::from(table.id)])?;
-    tx.execute("INSERT INTO penstock_table VALUES(?,?,?,?,?,?,?,?,?)", values)?;
+    tx.execute("INSERT INTO penstock_table VALUES(?,?,?,?,?,?,?,?)", values)?;
     Ok(())
 }
 

@@ -11,12 +11,12 @@ use penstock::{Database, Value};
 
 use super::book;
 use super::error::ReplicaError;
-use super::snapshot::Snapshot;
 use super::spec::{TableSpec, TableState, quoted};
 use super::table::{Known, Table};
 use super::value::Bound;
 use super::{Replica, in_transaction};
 use crate::lsn::Lsn;
+use crate::snapshot::Mark;
 
 /// A copy of a table that is being made. Several may be made at a time, from several threads.
 #[derive(Clone)]
@@ -80,18 +80,13 @@ impl Replica {
         Ok(TableCopy { db: self.db.clone(), spec, insert, width })
     }
 
-    /// Puts a finished copy in place of what there was of the table. It shows what a snapshot saw,
-    /// which was taken before the server had reached `lsn`.
+    /// Puts a finished copy in place of what there was of the table. The mark says what
+    /// of the stream it holds already.
     ///
     /// # Errors
     /// A failing file, or rows that their key does not tell apart: then the copy is dropped and the
     /// table is refused.
-    pub fn finish_copy(
-        &mut self,
-        copy: TableCopy,
-        snapshot: Snapshot,
-        lsn: Lsn,
-    ) -> Result<(), ReplicaError> {
+    pub fn finish_copy(&mut self, copy: TableCopy, mark: Mark) -> Result<(), ReplicaError> {
         let spec = copy.spec;
         let (id, name) = (spec.relation.id, spec.relation.name.clone());
         let generation = self.tables.get(&id).map_or(0, |table| table.generation) + 1;
@@ -114,7 +109,7 @@ impl Replica {
             id,
             name,
             known: Some(Arc::new(Known::new(spec))),
-            state: TableState::Copied { snapshot: Some((snapshot, lsn)) },
+            state: TableState::Copied { mark: Some(mark) },
             generation,
         };
         let (new, replaced) = (in_replica(&table), self.occupants(id, &table));

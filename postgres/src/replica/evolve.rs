@@ -31,8 +31,6 @@ use crate::types::Catalogue;
 pub struct Described {
     /// Its name.
     pub name: TableName,
-    /// The names of the columns by which rows are told apart, in order; none where there are none.
-    pub key: Vec<String>,
     /// Its columns.
     pub columns: Vec<DescribedColumn>,
 }

@@ -8,7 +8,6 @@
 //! | `copy` | copies of whole tables |
 //! | `evolve` | changes of tables that need no new copy |
 //! | `log` | the change log, and its readers |
-//! | `snapshot` | which transactions a copy holds already |
 //! | `spec` | tables and the statements that keep them |
 
 mod apply;
@@ -19,7 +18,6 @@ mod error;
 mod evolve;
 mod log;
 mod rows;
-mod snapshot;
 mod spec;
 mod table;
 mod value;
@@ -32,12 +30,10 @@ use rusqlite::Connection;
 
 pub use apply::{Applied, Divergence};
 pub use book::Position;
-pub use checksum::{Checksum, checksum_rows};
 pub use copy::TableCopy;
 pub use error::ReplicaError;
 pub use evolve::{Described, DescribedColumn, Describer, Missing};
 pub use log::{LogLimits, LoggedChange, LoggedChanges};
-pub use snapshot::{NotASnapshot, Snapshot};
 pub use spec::{TableSpec, TableState};
 
 use crate::lsn::Lsn;
@@ -187,6 +183,35 @@ impl Replica {
             book::forget_table(tx, id)
         })?;
         self.tables.remove(&id);
+        Ok(())
+    }
+
+    /// Notes that the stream that was followed is of no use any more: the next one begins anew, with
+    /// [`Replica::start`]. What there is stays readable.
+    ///
+    /// # Errors
+    /// A failing file.
+    pub fn give_up(&mut self) -> Result<(), ReplicaError> {
+        if let Some(position) = self.position.clone() {
+            let position = Position { slot: String::new(), ..position };
+            in_transaction(&self.db, |tx| book::write_position(tx, &position, self.log_floor))?;
+            self.position = Some(position);
+        }
+        Ok(())
+    }
+
+    /// Notes the server's timeline.
+    ///
+    /// # Errors
+    /// A failing file.
+    pub fn set_timeline(&mut self, timeline: u32) -> Result<(), ReplicaError> {
+        if let Some(position) = self.position.clone()
+            && position.timeline != timeline
+        {
+            let position = Position { timeline, ..position };
+            in_transaction(&self.db, |tx| book::write_position(tx, &position, self.log_floor))?;
+            self.position = Some(position);
+        }
         Ok(())
     }
 

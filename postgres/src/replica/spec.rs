@@ -5,8 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::error::ReplicaError;
-use super::snapshot::Snapshot;
-use crate::lsn::Lsn;
+use crate::snapshot::Mark;
 use crate::table::{Column, Identity, Relation, TableName};
 use crate::types::Catalogue;
 
@@ -35,7 +34,7 @@ pub enum TableState {
     /// It was copied.
     Copied {
         /// What the copy holds already, until the stream has passed that.
-        snapshot: Option<(Snapshot, Lsn)>,
+        mark: Option<Mark>,
     },
     /// It cannot be kept.
     Refused {

@@ -38,7 +38,7 @@ fn what_was_applied_or_copied_is_passed_over() {
     let mut replica = in_memory();
     let task = task();
     copy(&mut replica, spec(&task), &[row(1, "a", 0)]);
-    // The snapshot of the copy sees transaction 9, which was committed before position 150.
+    // The snapshot of the copy sees transaction 9.
     let seen = vec![insert(&task, row(1, "a", 0))];
     let mut steps = [Step::Changes(seen), Step::Commit { end: Lsn(145) }].into_iter();
     let header = penstock_postgres::Header { xid: 9, ..header(140) };
@@ -49,7 +49,7 @@ fn what_was_applied_or_copied_is_passed_over() {
     assert_eq!(apply(&mut replica, 146, vec![insert(&task, row(2, "b", 0))]).changes, 1);
     let again = apply(&mut replica, 146, vec![insert(&task, row(2, "b", 0))]);
     assert_eq!((again.changes, again.is_repeated, again.end), (0, true, Lsn(151)));
-    // Ids begin anew after 2^32: behind the snapshot's position nothing is taken for seen.
+    // Ids begin anew after 2^32: behind a later transaction nothing is taken for seen.
     let late = penstock_postgres::Header { xid: 5, ..super::support::header(300) };
     let change = vec![insert(&task, row(3, "c", 0))];
     let mut steps = [Step::Changes(change), Step::Commit { end: Lsn(305) }].into_iter();

@@ -2,7 +2,8 @@
 
 use penstock::Value;
 use penstock_postgres::Lsn;
-use penstock_postgres::replica::{Replica, ReplicaOptions, Snapshot, checksum_rows};
+use penstock_postgres::replica::{Replica, ReplicaOptions};
+use penstock_postgres::snapshot::{Checksum, Mark};
 
 use super::support::{
     INT4, apply, column, copy, insert, path, position, query, relation, row, spec, state, task,
@@ -66,7 +67,9 @@ fn sums_of_a_table_are_those_of_its_rows() {
         (0..500).rev().map(|id| row(id, &format!("t{id}"), id % 2)).collect();
     copy(&mut replica, spec(&task()), &rows);
     let sum = replica.checksum(100).expect("a file").expect("a table");
-    assert_eq!(sum, checksum_rows(rows.iter().map(Vec::as_slice)));
+    let mut expected = Checksum::default();
+    rows.iter().for_each(|row| expected.add(row));
+    assert_eq!(sum, expected);
     apply(&mut replica, 200, vec![insert(&task(), row(501, "x", 0))]);
     assert_ne!(replica.checksum(100).expect("a file"), Some(sum));
     assert_eq!(replica.checksum(8).expect("a file"), None);
@@ -79,8 +82,8 @@ fn keys_that_collide_refuse_the_table_by_name() {
     let numeric = relation(8, "big", vec![column("n", true, 1700)]);
     let copy = replica.begin_copy(spec(&numeric)).expect("a copy");
     copy.add(&[vec![Value::Float(1e20)], vec![Value::Float(1e20)]]).expect("rows");
-    let snapshot: Snapshot = "10:10:".parse().expect("a snapshot");
-    let error = replica.finish_copy(copy, snapshot, Lsn(150)).expect_err("two alike").to_string();
+    let mark: Mark = "0/64".parse().expect("a mark");
+    let error = replica.finish_copy(copy, mark).expect_err("two alike").to_string();
     assert!(error.starts_with("table public.big: several of its rows"), "{error}");
     assert_eq!(state(&replica, 8), "refused");
 }

@@ -8,8 +8,9 @@ use penstock::Value;
 use penstock_postgres::event::{Cell, OldRow};
 use penstock_postgres::replica::{
     Applied, Described, DescribedColumn, Describer, Missing, Position, Replica, ReplicaError,
-    ReplicaOptions, Snapshot, TableSpec,
+    ReplicaOptions, TableSpec,
 };
+use penstock_postgres::snapshot::Mark;
 use penstock_postgres::types::Catalogue;
 use penstock_postgres::{Change, Column, Header, Identity, Lsn, Relation, Step, TableName};
 
@@ -57,9 +58,7 @@ impl Server {
             type_id: *type_id,
             missing: missing.clone(),
         });
-        let key =
-            relation.columns.iter().filter(|column| column.key).map(|c| c.name.clone()).collect();
-        let described = Described { name: relation.name.clone(), key, columns: columns.collect() };
+        let described = Described { name: relation.name.clone(), columns: columns.collect() };
         self.tables.insert(relation.id, described);
     }
 }
@@ -111,8 +110,8 @@ pub(crate) fn in_memory() -> Replica {
 pub(crate) fn copy(replica: &mut Replica, spec: TableSpec, rows: &[Vec<Value>]) {
     let copy = replica.begin_copy(spec).expect("a copy");
     copy.add(rows).expect("rows");
-    let snapshot: Snapshot = "10:10:".parse().expect("a snapshot");
-    replica.finish_copy(copy, snapshot, Lsn(150)).expect("a copy");
+    let mark: Mark = "0/64 10:10:".parse().expect("a mark");
+    replica.finish_copy(copy, mark).expect("a copy");
 }
 
 pub(crate) fn row(id: i64, title: &str, done: i64) -> Vec<Value> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::failure::Failure;
-use crate::param::{Param, duration, param};
 use crate::{explain, tables, watch};
+use penstock::tool::param::{Param, duration, param};
 
 const PARAMETERS: &str = "\
 Parameters: a query may hold ?, ?1, :name, @name or $name. Give each a value with --param:

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use penstock::Error;
 
-use crate::text;
+use penstock::tool::text;
 
 /// How much of a line of SQL is shown above a caret, in terminal columns.
 const EXCERPT_WIDTH: usize = 96;

@@ -3,11 +3,9 @@
 //! | module | what it does |
 //! |---|---|
 //! | `command` | the command line, and what `--help` says |
-//! | `param` | values given on the command line |
 //! | `session` | opening files and subscribing |
 //! | `watch` | a result and its changes, as they come |
 //! | `explain`, `tables` | what a query is made of; what a file holds |
-//! | `text`, `plain`, `json` | values, results and changes as text |
 //! | `screen`, `layout` | what a full screen shows, without a terminal |
 //! | `terminal` | the full screen on a terminal |
 //! | `failure` | what goes wrong, as one clear message and an exit code |
@@ -15,17 +13,11 @@
 mod command;
 mod explain;
 mod failure;
-mod json;
 mod layout;
-mod param;
-mod plain;
-#[cfg(test)]
-mod samples;
 mod screen;
 mod session;
 mod tables;
 mod terminal;
-mod text;
 mod watch;
 
 use std::process::ExitCode;

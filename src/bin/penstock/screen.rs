@@ -9,8 +9,8 @@ use penstock::operators::view::Op;
 use penstock::{Entry, Patch, Tree};
 
 use crate::layout::{GAP, widths};
-use crate::plain::{cells, is_numeric};
-use crate::text::{fitted, one_line, shortened, width};
+use penstock::tool::plain::{cells, is_numeric};
+use penstock::tool::text::{fitted, one_line, shortened, width};
 
 /// How long a change stays marked.
 pub(crate) const MARKED_FOR: Duration = Duration::from_millis(1500);

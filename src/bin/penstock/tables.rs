@@ -7,7 +7,7 @@ use penstock::{Schema, TableSchema};
 use crate::command::Tables;
 use crate::failure::Failure;
 use crate::session;
-use crate::text::{fitted, width};
+use penstock::tool::text::{fitted, width};
 
 /// Prints the tables of a file.
 ///

@@ -8,7 +8,8 @@ use penstock::{Error, Following, Patch, Subscription, Tree};
 
 use crate::command::Watch;
 use crate::failure::Failure;
-use crate::{json, plain, session, terminal};
+use crate::{session, terminal};
+use penstock::tool::{json, plain};
 
 /// How long to wait for a change before looking whether all is well.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);

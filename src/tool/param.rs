@@ -1,16 +1,17 @@
 //! Values and durations given on the command line.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use penstock::Value;
+use crate::{SqlParams, Value};
 
 /// One `--param`: a value for a parameter of the query.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Param {
+pub struct Param {
     /// The name without its sigil, or the number; none for the next number.
-    pub(crate) name: Option<String>,
+    pub name: Option<String>,
     /// The value.
-    pub(crate) value: Value,
+    pub value: Value,
 }
 
 /// Reads `name=value` or `value`. It is named if what stands before the first `=` is a name or a
@@ -18,7 +19,7 @@ pub(crate) struct Param {
 ///
 /// # Errors
 /// A number that does not fit, or a quoted text or blob that does not end.
-pub(crate) fn param(text: &str) -> Result<Param, String> {
+pub fn param(text: &str) -> Result<Param, String> {
     if let Some((name, value)) = text.split_once('=') {
         let name = name.strip_prefix([':', '@', '$', '?']).unwrap_or(name);
         let is_name = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
@@ -88,11 +89,47 @@ fn blob(digits: &str) -> Option<Vec<u8>> {
     pairs.map(|pair| matches!(pair, [_, _]).then(|| pair[0] << 4 | pair[1])).collect()
 }
 
+/// Values by number where they have none or one, and by name otherwise.
+///
+/// # Errors
+/// A number that is missing among the others, or given twice.
+pub fn params(given: &[Param]) -> Result<SqlParams, String> {
+    let mut numbered: BTreeMap<usize, &Value> = BTreeMap::new();
+    let mut params = SqlParams::new();
+    let mut next = 1;
+    for param in given {
+        let number = match &param.name {
+            None => next,
+            Some(name) => match name.parse() {
+                Ok(number) => number,
+                Err(_) => {
+                    params = params.set(name, param.value.clone());
+                    continue;
+                }
+            },
+        };
+        if number == 0 {
+            return Err("parameters are numbered from ?1".to_owned());
+        }
+        next = number + 1;
+        if numbered.insert(number, &param.value).is_some() {
+            return Err(format!("parameter ?{number} is given twice"));
+        }
+    }
+    for (expected, (number, value)) in (1..).zip(numbered) {
+        if number != expected {
+            return Err(format!("parameter ?{number} is given and ?{expected} is not"));
+        }
+        params = params.push(value.clone());
+    }
+    Ok(params)
+}
+
 /// Reads a duration: a number with `ms`, `s` or `m`, as in `100ms` or `1.5s`.
 ///
 /// # Errors
 /// Anything else, with what is expected.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let problem = || format!("{text:?} is not a duration; write for example 100ms, 2s or 1m");
     let start = text.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(problem)?;
     let (number, unit) = text.split_at(start);
@@ -165,6 +202,29 @@ mod tests {
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
         for text in ["", "5", "5h", "-1s", "ms", "1e400s"] {
             assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    fn given(params: &[&str]) -> Vec<Param> {
+        params.iter().map(|text| param(text).expect("a parameter")).collect()
+    }
+
+    #[test]
+    fn numbers_go_on_from_the_last() {
+        let mixed = params(&given(&["a", "3=c", ":owner=7", "d", "2=b"])).expect("parameters");
+        let expected = SqlParams::new().push("a").push("b").push("c").push("d").set("owner", 7);
+        assert_eq!(mixed, expected);
+    }
+
+    #[test]
+    fn numbers_without_gaps_or_repeats() {
+        for (list, problem) in [
+            (["a", "1=b"], "parameter ?1 is given twice"),
+            (["a", "3=b"], "parameter ?3 is given and ?2 is not"),
+            (["0=a", "b"], "parameters are numbered from ?1"),
+        ] {
+            let failure = params(&given(&list)).expect_err(problem);
+            assert_eq!(failure, problem);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Values as text, and text that fits a width. Widths are in terminal columns.
 
-use penstock::{RowView, ValueRef};
+use crate::{RowView, ValueRef};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// How many bytes of a blob are shown.
@@ -9,7 +9,7 @@ const BLOB_BYTES_SHOWN: usize = 16;
 const COLUMNS_NAMED: usize = 3;
 
 /// A value in a table's cell: texts without quotes, and all on one line.
-pub(crate) fn cell(value: ValueRef<'_>) -> String {
+pub fn cell(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Null => "NULL".to_owned(),
         ValueRef::Text(text) | ValueRef::Json(text) => one_line(text),
@@ -18,7 +18,7 @@ pub(crate) fn cell(value: ValueRef<'_>) -> String {
 }
 
 /// A value in a line of changes: texts in quotes.
-pub(crate) fn literal(value: ValueRef<'_>) -> String {
+pub fn literal(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Null => "NULL".to_owned(),
         ValueRef::Bool(value) => value.to_string(),
@@ -38,7 +38,7 @@ pub(crate) fn literal(value: ValueRef<'_>) -> String {
 }
 
 /// A text without line breaks and other control characters, which would tear a table.
-pub(crate) fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() {
@@ -51,7 +51,7 @@ pub(crate) fn one_line(text: &str) -> String {
 }
 
 /// A row as `column: value` pairs.
-pub(crate) fn row(row: &RowView) -> String {
+pub fn row(row: &RowView) -> String {
     let values = row.table().values(row.row());
     let pairs: Vec<String> =
         values.map(|(column, value)| format!("{}: {}", column.name, literal(value))).collect();
@@ -59,7 +59,7 @@ pub(crate) fn row(row: &RowView) -> String {
 }
 
 /// What a row is told by: the first columns of its key that are shown, or its first columns.
-pub(crate) fn identity(row: &RowView) -> String {
+pub fn identity(row: &RowView) -> String {
     let table = row.table();
     let key: Vec<usize> = match table.primary_key() {
         [] => (0..table.columns().len()).collect(),
@@ -73,7 +73,7 @@ pub(crate) fn identity(row: &RowView) -> String {
 }
 
 /// The columns that differ between two versions of a row, as `column old → new`.
-pub(crate) fn difference(old: &RowView, new: &RowView) -> String {
+pub fn difference(old: &RowView, new: &RowView) -> String {
     let columns = new.table().columns().iter().enumerate();
     let changed = columns.filter_map(|(at, column)| {
         let at = new.table().position(at);
@@ -84,12 +84,12 @@ pub(crate) fn difference(old: &RowView, new: &RowView) -> String {
 }
 
 /// How wide a text is.
-pub(crate) fn width(text: &str) -> usize {
+pub fn width(text: &str) -> usize {
     text.width()
 }
 
 /// A text of at most a width, with `…` where it was cut.
-pub(crate) fn shortened(text: &str, width_max: usize) -> String {
+pub fn shortened(text: &str, width_max: usize) -> String {
     if text.width() <= width_max {
         return text.to_owned();
     }
@@ -112,7 +112,7 @@ pub(crate) fn shortened(text: &str, width_max: usize) -> String {
 
 /// A text of exactly a width: cut, or filled with spaces at its end, or for `to_the_right` at its
 /// start.
-pub(crate) fn fitted(text: &str, exact: usize, to_the_right: bool) -> String {
+pub fn fitted(text: &str, exact: usize, to_the_right: bool) -> String {
     let text = shortened(text, exact);
     let spaces = " ".repeat(exact.saturating_sub(text.width()));
     if to_the_right { spaces + &text } else { text + &spaces }

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use penstock::{Change, Entry, Patch, Path, Tree};
+use crate::{Change, Entry, Patch, Path, Tree};
 
-use crate::text::{cell, difference, fitted, identity, one_line, row, width};
+use super::text::{cell, difference, fitted, identity, one_line, row, width};
 
 /// How wide a column of an aligned table may be.
 const COLUMN_WIDTH_MAX: usize = 60;
@@ -12,7 +12,7 @@ const COLUMN_WIDTH_MAX: usize = 60;
 const INDENT: usize = 4;
 
 /// Writes a result as an aligned table; a row's nested lists follow it, indented.
-pub(crate) fn result(out: &mut dyn Write, tree: &Tree) -> io::Result<()> {
+pub fn result(out: &mut dyn Write, tree: &Tree) -> io::Result<()> {
     table(out, tree, 0)
 }
 
@@ -48,7 +48,7 @@ fn table(out: &mut dyn Write, tree: &Tree, indent: usize) -> io::Result<()> {
 }
 
 /// Whether a column holds numbers and nothing else, which stand to the right.
-pub(crate) fn is_numeric(tree: &Tree, column: usize) -> bool {
+pub fn is_numeric(tree: &Tree, column: usize) -> bool {
     let table = tree.table();
     let position = table.position(column);
     let mut kinds = tree.nodes().iter().map(|node| node.row.get(position)).peekable();
@@ -59,7 +59,7 @@ pub(crate) fn is_numeric(tree: &Tree, column: usize) -> bool {
 }
 
 /// The cells of a row, without its nested lists.
-pub(crate) fn cells(entry: &Entry) -> Vec<String> {
+pub fn cells(entry: &Entry) -> Vec<String> {
     let row = entry.row();
     row.table().values(row.row()).map(|(_, value)| cell(value)).collect()
 }
@@ -78,7 +78,7 @@ fn nested(out: &mut dyn Write, entry: &Entry, indent: usize) -> io::Result<()> {
 
 /// Writes what one transaction changed: a line for each change, and a heading where there are
 /// several.
-pub(crate) fn patch(out: &mut dyn Write, patch: &Patch) -> io::Result<()> {
+pub fn patch(out: &mut dyn Write, patch: &Patch) -> io::Result<()> {
     if let Some(tree) = patch.reset_tree() {
         writeln!(out, "── too many changes to list; the result is now:")?;
         return result(out, tree);
@@ -144,7 +144,7 @@ fn below(out: &mut dyn Write, entry: &Entry, indent: usize) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{change, database, subscribe, written};
+    use crate::tool::samples::{change, database, subscribe, written};
 
     #[test]
     fn a_result_is_an_aligned_table_with_nested_ones() {

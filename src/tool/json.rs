@@ -3,16 +3,16 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use penstock::json::value_to_json;
-use penstock::{Change, Entry, Patch, Path, RowView, Tree};
+use crate::json::value_to_json;
+use crate::{Change, Entry, Patch, Path, RowView, Tree};
 
 /// Writes `{"result":[…]}`.
-pub(crate) fn result(out: &mut dyn Write, tree: &Tree) -> io::Result<()> {
+pub fn result(out: &mut dyn Write, tree: &Tree) -> io::Result<()> {
     writeln!(out, "{{\"result\":{}}}", list(tree))
 }
 
 /// Writes `{"changes":[…],"version":n}`, or the whole result where it replaces what was before.
-pub(crate) fn patch(out: &mut dyn Write, patch: &Patch) -> io::Result<()> {
+pub fn patch(out: &mut dyn Write, patch: &Patch) -> io::Result<()> {
     if let Some(tree) = patch.reset_tree() {
         return result(out, tree);
     }
@@ -78,7 +78,7 @@ fn fields(row: &RowView) -> Vec<String> {
 }
 
 /// A text as a JSON string.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
@@ -87,7 +87,7 @@ mod tests {
     use serde_json::Value as Json;
 
     use super::*;
-    use crate::samples::{change, database, subscribe, written};
+    use crate::tool::samples::{change, database, subscribe, written};
 
     #[test]
     fn a_result_is_one_line_with_columns_in_order() {

@@ -1,0 +1,184 @@
+//! Followers of real servers: copies, changes of rows and tables under live queries, restarts, lost
+//! slots, and that the replica is equal to the server in the end.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use penstock::Subscription;
+use penstock_postgres::connect::Config;
+use penstock_postgres::follow::{FollowOptions, Follower, Phase, Status};
+use penstock_postgres::replica::ReplicaOptions;
+use penstock_postgres::setup::{SchemaEvents, Setup};
+use penstock_postgres::stream;
+use penstock_postgres_harness::Server;
+
+/// Longer than anything takes; only a failing test waits so long.
+const LONG: Duration = Duration::from_secs(120);
+
+fn path(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("follower-{name}.db"));
+    for end in ["", "-wal", "-shm"] {
+        let mut name = path.clone().into_os_string();
+        name.push(end);
+        let _ = std::fs::remove_file(name);
+    }
+    path
+}
+
+fn follow(server: &Server, path: &Path) -> Follower {
+    let config = Config::parse(&server.url()).expect("a URL");
+    let setup = Setup { schema_events: SchemaEvents::IfAllowed, ..Setup::default() };
+    let mut options = FollowOptions::new(config, setup, ReplicaOptions::new(path));
+    options.stream = stream::Options {
+        position_pause: Duration::from_millis(100),
+        probe_pause: Duration::from_millis(200),
+        backoff: stream::Backoff::new(Duration::from_millis(20), Duration::from_millis(500), 1),
+        ..stream::Options::default()
+    };
+    Follower::start(options).expect("a follower")
+}
+
+fn copied(server: &Server, path: &Path) -> Follower {
+    let follower = follow(server, path);
+    follower.wait_until_copied(LONG).expect("a copy");
+    follower
+}
+
+#[expect(clippy::disallowed_methods, reason = "a deadline that only a failing test meets")]
+fn until(what: &str, mut is: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is() {
+        assert!(start.elapsed() < LONG, "{what} did not come about");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn wait_for(follower: &Follower, what: &str, is: impl Fn(&Status) -> bool) {
+    until(what, || {
+        let status = follower.status();
+        assert!(!matches!(status.phase, Phase::Failed(_)), "{status}");
+        is(&status)
+    });
+}
+
+/// Waits until a live result has some number of rows.
+fn rows(live: &Subscription, count: usize) {
+    until(&format!("{count} rows"), || live.rows().len() == count);
+}
+
+fn check_equal(follower: &Follower, tables: usize) {
+    let verified = follower.verify(LONG).expect("sums");
+    assert_eq!(verified.len(), tables, "{verified:?}");
+    for table in verified {
+        assert!(table.is_equal(), "{table:?}");
+    }
+}
+
+const TABLES: &str = "
+    create table task(id int primary key, title text not null, done bool not null default false,
+        size numeric(10,2), due timestamptz, tags text[], meta jsonb);
+    create table note(task int references task, nr bigint, body text, primary key (task, nr));
+    alter table note replica identity full;
+    insert into task select i, 'task ' || i, i % 3 = 0, i / 4.0, '2026-01-01'::timestamptz + i * interval '1 hour',
+        array['a', i::text], jsonb_build_object('n', i) from generate_series(1, 500) i;
+    insert into note select i, n, repeat(md5(i::text), 200) from generate_series(1, 50) i, generate_series(1, 2) n";
+
+#[test]
+fn a_database_is_copied_and_kept_through_changes_of_rows_and_tables() {
+    let server = Server::fast().expect("a server");
+    server.sql(TABLES).expect("tables");
+    let follower = copied(&server, &path("kept"));
+    let db = follower.database();
+    let open = "SELECT t.title, count(n.nr) AS notes FROM task t JOIN note n ON n.task = t.id \
+                WHERE t.done = false GROUP BY t.title";
+    let open = db.subscribe_sql(open, ()).expect("live");
+    let titles = db.subscribe_sql("SELECT id, title FROM task ORDER BY id", ()).expect("live");
+    assert_eq!((open.rows().len(), titles.rows().len()), (34, 500));
+    check_equal(&follower, 2);
+
+    server
+        .sql(
+            "begin; update task set done = true where id = 1; update note set nr = nr + 10 where task = 2;
+             delete from note where task = 4; insert into task(id, title) values (501, 'new'); commit;
+             begin; insert into task(id, title) values (502, 'not'); rollback;
+             update note set task = 7 where task = 5 and nr = 1 and false; update task set id = 1000 where id = 500",
+        )
+        .expect("changes");
+    rows(&open, 32);
+    rows(&titles, 501);
+
+    server
+        .sql(
+            "alter table task add column owner text default 'nobody';
+             insert into task(id, title) values (2000, 'wide');
+             create table label(id int primary key, name text); insert into label values (1, 'red');
+             alter table note rename column body to content; update note set content = 'x' where task = 6;
+             alter table task add column stamp timestamptz default clock_timestamp();
+             insert into task(id, title, owner) values (2001, 'wider', 'ann')",
+        )
+        .expect("changes");
+    rows(&titles, 503);
+    assert!(
+        titles.status().is_ok() && open.status().is_err(),
+        "only a rename ends, and only there"
+    );
+    until("the new table", || db.query_sql("SELECT * FROM label", ()).is_ok_and(|t| t.len() == 1));
+    let owners = db.subscribe_sql("SELECT owner, count(*) FROM task GROUP BY owner", ());
+    assert_eq!(owners.expect("live").rows().len(), 2);
+    server.sql("truncate note; drop table label").expect("changes");
+    until("an empty table", || db.query_sql("SELECT * FROM note", ()).is_ok_and(|t| t.is_empty()));
+    check_equal(&follower, 2);
+    let status = follower.status();
+    assert_eq!((status.restarts, status.divergences), (0, 0), "{status}");
+    let removed = follower.tear_down().expect("a server");
+    assert!(removed.iter().any(|what| what.contains("slot")), "{removed:?}");
+    assert_eq!(server.value("select count(*) from pg_replication_slots").expect("a count"), "0");
+}
+
+#[test]
+fn a_follower_goes_on_after_its_own_end_and_the_servers() {
+    let mut server = Server::fast().expect("a server");
+    server.sql(TABLES).expect("tables");
+    let path = path("goes-on");
+    let follower = copied(&server, &path);
+    follower.join();
+    server.sql("insert into task(id, title) values (501, 'meanwhile')").expect("a change");
+    let follower = copied(&server, &path);
+    let live = follower.database().subscribe_sql("SELECT id FROM task", ()).expect("live");
+    rows(&live, 501);
+    assert_eq!(follower.status().copies, 0);
+    server.crash().expect("it starts again");
+    server.sql("insert into task(id, title) values (502, 'after')").expect("a change");
+    rows(&live, 502);
+    assert_eq!((follower.status().copies, follower.status().restarts), (0, 0));
+    check_equal(&follower, 2);
+}
+
+#[test]
+fn a_lost_slot_leads_to_a_new_copy() {
+    let server = Server::fast().expect("a server");
+    server.sql(TABLES).expect("tables");
+    let path = path("lost");
+    let follower = copied(&server, &path);
+    follower.join();
+    until("the slot's release", || {
+        server.sql("select pg_drop_replication_slot('penstock')").is_ok()
+    });
+    server.sql("delete from note; delete from task where id > 10").expect("a change");
+    let follower = follow(&server, &path);
+    wait_for(&follower, "a restart", |status| status.restarts == 1);
+    follower.wait_until_copied(LONG).expect("a copy");
+    assert!(follower.status().last_error.is_some_and(|error| error.contains("is gone")));
+    check_equal(&follower, 2);
+    assert_eq!(follower.database().query_sql("SELECT * FROM task", ()).expect("rows").len(), 10);
+}
+
+#[test]
+fn a_slot_of_somebody_else_is_left_alone() {
+    let server = Server::fast().expect("a server");
+    server.sql(TABLES).expect("tables");
+    copied(&server, &path("first")).join();
+    let follower = follow(&server, &path("second"));
+    let error = follower.wait_until_copied(LONG).expect_err("it is not ours").to_string();
+    assert!(error.contains("it may belong to another one"), "{error}");
+}

@@ -1,0 +1,173 @@
+//! The command line, and what `--help` says.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use penstock::tool::param::{Param, duration, param};
+
+use crate::failure::Failure;
+use crate::source::Source;
+use crate::{copy, watch};
+
+const EXAMPLES: &str = "\
+Examples:
+  penstock-postgres-sync doctor postgres://app@localhost/app
+      what is missing on the server, and the SQL that mends it
+  penstock-postgres-sync watch postgres://app@localhost/app \\
+      \"SELECT * FROM task WHERE NOT done ORDER BY due LIMIT 20\" --temporary
+      the result, and every change to it until Ctrl-C; leaves nothing behind
+  penstock-postgres-sync watch $URL \"SELECT owner, count(*) FROM task GROUP BY owner\" \\
+      --replica app.db --table task --json
+      keeps its copy in a file and goes on from there the next time
+  penstock-postgres-sync copy $URL --replica app.db --verify
+      copies the tables, and compares sums of both sides
+  penstock-postgres-sync tear-down $URL
+      removes the slot and the publication from the server
+
+The server must have wal_level = logical; doctor says what else is needed.
+
+Exit codes: 0 done, or ended by Ctrl-C, or the reader of the output has gone; 1 the server, the
+replica or the query is at fault, the watched result ended, or sums differ; 2 the command line
+cannot be followed; 3 doctor has found problems.";
+
+const PARAMETERS: &str = "\
+Parameters: a query may hold ?, ?1, :name, @name or $name. Give each a value with --param:
+  --param 7            the next number, so the first such is ?1
+  --param 2=open       ?2
+  --param owner=7      :owner, @owner or $owner
+
+SQL is that of SQLite. Tables of the schema public have their own names, others are
+\"schema.table\". Dates and times are milliseconds since 1970, arrays and composites are JSON.";
+
+/// Live queries over a running Postgres: its tables are copied, kept by its replication stream, and
+/// queried in the copy.
+#[derive(Debug, Parser)]
+#[command(name = "penstock-postgres-sync", version, after_help = EXAMPLES)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Print the result of a query, and then every change to it until Ctrl-C
+    #[command(after_help = PARAMETERS)]
+    Watch(Watch),
+    /// Look at everything that the server must have, and say what is missing; changes nothing
+    Doctor(Doctor),
+    /// Copy the tables, and end
+    Copy(Copy),
+    /// Remove from the server what was made for this: slot, publication, event triggers
+    TearDown(TearDown),
+}
+
+/// What `watch` is told.
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// The SELECT statement
+    pub(crate) sql: String,
+    /// A value for a parameter of the query; may be repeated
+    #[arg(long = "param", short = 'p', value_name = "[NAME=]VALUE", value_parser = param)]
+    #[arg(allow_hyphen_values = true)]
+    pub(crate) params: Vec<Param>,
+    /// Print one JSON object per line: {"result":[…]}, then {"changes":[…],"version":n}
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Say on standard error how it stands: positions, lag, retained log, copies
+    #[arg(long)]
+    pub(crate) status: bool,
+    /// End after the first result
+    #[arg(long, conflicts_with_all = ["limit_changes", "for"])]
+    pub(crate) once: bool,
+    /// End after this many transactions that changed the result
+    #[arg(long, value_name = "N")]
+    pub(crate) limit_changes: Option<u64>,
+    /// End after this time
+    #[arg(long = "for", id = "for", value_name = "DURATION", value_parser = duration)]
+    pub(crate) lasting: Option<Duration>,
+}
+
+/// What `copy` is told.
+#[derive(Debug, Args)]
+pub(crate) struct Copy {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    /// Read the tables again, on both sides, and compare their sums
+    #[arg(long)]
+    pub(crate) verify: bool,
+}
+
+/// What `doctor` is told.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    source: Source,
+}
+
+/// What `tear-down` is told.
+#[derive(Debug, Args)]
+pub(crate) struct TearDown {
+    #[command(flatten)]
+    source: Source,
+}
+
+impl Arguments {
+    /// Does what the command line says.
+    ///
+    /// # Errors
+    /// What went wrong, with its exit code.
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        match &self.command {
+            Command::Watch(watch) => watch::run(watch),
+            Command::Copy(copy) => copy::run(copy),
+            Command::Doctor(doctor) => {
+                let (config, setup) = doctor.source.setup()?;
+                let report = penstock_postgres::follow::doctor(&config, &setup);
+                let report = report.map_err(|error| Failure::Source(error.to_string()))?;
+                println!("{report}");
+                if report.is_ready() { Ok(()) } else { Err(Failure::Problems) }
+            }
+            Command::TearDown(tear_down) => {
+                let (config, setup) = tear_down.source.setup()?;
+                let removed = penstock_postgres::follow::tear_down(&config, &setup);
+                let removed = removed.map_err(|error| Failure::Source(error.to_string()))?;
+                removed.iter().for_each(|what| println!("removed {what}"));
+                if removed.is_empty() {
+                    println!("there was nothing to remove");
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn help_answers() {
+        let mut command = Arguments::command();
+        let help = command.render_help().to_string();
+        for part in ["--verify", "tear-down", "Exit codes: 0", "wal_level = logical"] {
+            assert!(help.contains(part), "{part} is missing in\n{help}");
+        }
+        let watch = command.find_subcommand_mut("watch").expect("watch");
+        let help = watch.render_help().to_string();
+        for part in
+            ["--temporary", "--replica <FILE>", "--slot <NAME>", "[env: DATABASE_URL", ":owner"]
+        {
+            assert!(help.contains(part), "{part} is missing in\n{help}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! The command-line tool for Postgres: live queries over a running database, and everything around them.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `command` | the command line, and what `--help` says |
+//! | `source` | which database, which tables, by which names on the server |
+//! | `copy` | a copy of the tables, its speed and its sums |
+//! | `watch` | a result and its changes, as they come |
+//! | `stop` | Ctrl-C |
+//! | `failure` | what goes wrong, as one clear message and an exit code |
+
+mod command;
+mod copy;
+mod failure;
+mod source;
+mod stop;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    // Prints help, or what is wrong with the command line, and ends the process with 0 or 2.
+    let arguments = command::Arguments::parse();
+    match arguments.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
