@@ -311,7 +311,7 @@ fn partitions_filters_and_columns_are_copied_as_published() {
         let filter = if installation.major >= 15 { " where (id > 2)" } else { "" };
         server
             .sql(&format!(
-                "create publication mine for table parts, only parent, table child, columns{filter} \
+                "create publication mine for table parts, only parent, child, columns{filter} \
                  with (publish_via_partition_root = true)"
             ))
             .expect("made");
