@@ -121,6 +121,26 @@ fn shapes_that_differ_in_a_range_are_not_each_visited() {
 }
 
 #[test]
+fn shapes_that_do_not_read_what_changes_are_visited_for_rows_that_they_show() {
+    let db = verified();
+    db.load("item", (0..100).map(|id| item(id, id))).expect("rows");
+    // The first ten of a hundred rows, which all pass.
+    let subscriptions =
+        thousand(&db, |at| Query::table("item").filter(col("n").lt(at + 100)).limit(10));
+    let rename = |id: i64, name: &str| {
+        visits_of(&db, &subscriptions, |tx| tx.update("item", row! { id: id, name: name }))
+    };
+    assert_eq!(rename(50, "b"), (0, 0));
+    assert_eq!(rename(5, "b"), (1000, 1000));
+    // One that comes in with the transaction, and one that goes with it.
+    db.transaction(|tx| tx.delete("item", row! { id: 5 })).expect("a row");
+    assert_eq!(rename(10, "c"), (1000, 1000));
+    db.transaction(|tx| tx.insert("item", item(5, 5))).expect("a row");
+    assert_eq!(rename(10, "d"), (0, 0));
+    assert_eq!(rename(5, "d"), (1000, 1000));
+}
+
+#[test]
 fn rows_without_a_value_are_in_no_range() {
     let db = verified();
     let subscriptions = thousand(&db, |at| Query::table("item").filter(col("n").lt(at)));

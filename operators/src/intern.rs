@@ -114,8 +114,10 @@ impl Graph {
 
     fn install(&mut self, level: Level) -> LevelId {
         let id = LevelId(self.free.pop().unwrap_or(self.levels.len() as u32));
-        if let LevelInput::Scan(_) = level.input {
-            self.dispatch.add(id, &level.plan);
+        if let LevelInput::Scan(_) = level.input
+            && self.dispatch.add(id, &level.plan, &level.identity)
+        {
+            self.count_shown(level.table);
         }
         for (slot, edge) in level.edges.iter().enumerate() {
             let is_gate = level.is_gate(slot as Slot);

@@ -58,14 +58,8 @@ impl Index {
         }
     }
 
-    /// The levels that any change concerns.
-    pub(super) fn always(&self) -> impl Iterator<Item = LevelId> {
-        let shelves = self.groups.get(&[][..]).map(|group| group.shelves.values());
-        shelves.into_iter().flatten().flat_map(Shelf::always)
-    }
-
-    /// Calls with every other level that the old or the new row of a change may pass, with some
-    /// several times. A look-up per group, and one per reading of the shelves found.
+    /// Calls with every level that the old or the new row of a change may pass, with some several
+    /// times. A look-up per group, and one per reading of the shelves found.
     pub(super) fn concerned(&self, delta: &Delta, visit: &mut impl FnMut(LevelId)) {
         for (lifted, group) in &self.groups {
             if let Some(new) = &delta.new {
@@ -101,7 +95,7 @@ impl Group {
         let mut key = KeyBuffer::new();
         write_columns(row, lifted, &mut key);
         let Some(shelf) = self.shelves.get(&key[..]) else { return };
-        if !lifted.is_empty() && columns == ColumnSet::ALL {
+        if columns == ColumnSet::ALL {
             shelf.always().for_each(&mut *visit);
         }
         shelf.find(row, columns, visit);
