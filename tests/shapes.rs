@@ -3,7 +3,7 @@
 
 use penstock::ColumnType::{Boolean, Integer, Number, Text};
 use penstock::{
-    Database, Desc, Query, Related, RowInput, Schema, Subscription, Table, Tree, Value, col,
+    Asc, Database, Desc, Query, Related, RowInput, Schema, Subscription, Table, Tree, Value, col,
     exists, or, row,
 };
 
@@ -138,6 +138,60 @@ fn shapes_that_do_not_read_what_changes_are_visited_for_rows_that_they_show() {
     db.transaction(|tx| tx.insert("item", item(5, 5))).expect("a row");
     assert_eq!(rename(10, "d"), (0, 0));
     assert_eq!(rename(5, "d"), (1000, 1000));
+}
+
+#[test]
+fn limited_lists_are_visited_by_rows_that_come_into_them() {
+    for descending in [false, true] {
+        let db = verified();
+        db.load("item", (0..2000).map(|id| item(id, id))).expect("rows");
+        // Of each number above `at` the first ten, in either direction.
+        let subscriptions = thousand(&db, |at| match descending {
+            false => Query::table("item").filter(col("n").gt(at)).order_by("n", Asc).limit(10),
+            true => Query::table("item").filter(col("n").lt(at)).order_by("n", Desc).limit(10),
+        });
+        let one = |n: f64| {
+            visits_of(&db, &subscriptions, |tx| tx.upsert("item", item(5000, n)).map(drop))
+        };
+        // It comes into the lists of ten bounds, and goes from those into others.
+        assert_eq!(one(500.5), (10, 10));
+        assert_eq!(one(500.25), (10, 10));
+        assert_eq!(one(700.5), (20, 20));
+        assert_eq!(one(1500.5), (10, 10));
+        assert_eq!(one(1600.5), (0, 0));
+        let delete =
+            |id: i64| visits_of(&db, &subscriptions, |tx| tx.delete("item", row! { id: id }));
+        assert_eq!(delete(500), (10, 10));
+        // A list that showed the row reaches one further.
+        let further = if descending { 10 } else { 11 };
+        assert_eq!(delete(505), (further, further));
+    }
+}
+
+/// Lists whose conditions say nothing of where their rows are.
+#[test]
+fn limited_lists_are_found_by_their_last_rows() {
+    let db = verified();
+    db.load("item", (0..2000).map(|id| item(id, id))).expect("rows");
+    let subscriptions = thousand(&db, |at| {
+        let different = Query::table("item").filter(col("n").ne(-1 - at));
+        different.order_by("n", if at % 2 == 0 { Asc } else { Desc }).limit(10)
+    });
+    let insert =
+        |id: i64, n: Value| visits_of(&db, &subscriptions, |tx| tx.insert("item", item(id, n)));
+    assert_eq!(insert(3000, Value::Int(1000)), (0, 0));
+    assert_eq!(insert(3001, Value::Int(5000)), (500, 500));
+    assert_eq!(insert(3002, Value::Int(-5000)), (500, 500));
+    // The tenth of the others is now 8; one beside it is looked at, and comes after it.
+    assert_eq!(insert(3003, Value::Int(8)), (500, 500));
+    assert_eq!(insert(3004, Value::Int(9)), (0, 0));
+    // As bodies of EXISTS they are to see every row.
+    let notes = Related::many("item").on("item", "id").filter(col("n").ne(-1)).order_by("n", Asc);
+    let gated = db.subscribe(Query::table("note").filter(exists(notes))).expect("a sound query");
+    db.transaction(|tx| tx.insert("note", row! { id: 1, item: 4000, n: 1 })).expect("a row");
+    assert_eq!(gated.rows().len(), 0);
+    db.transaction(|tx| tx.insert("item", item(4000, 1000))).expect("a row");
+    assert_eq!(gated.rows().len(), 1);
 }
 
 #[test]

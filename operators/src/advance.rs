@@ -380,19 +380,7 @@ impl Graph {
         level.batch.concern.clear();
         level.batch.touched.clear();
         let mut dirty = std::mem::take(&mut level.batch.dirty);
-        if let LevelInput::Scan(_) = level.input
-            && let Some(shown) = self.dispatch.shown(level.table)
-        {
-            for partition in &dirty {
-                for change in level.partition(*partition).window.log() {
-                    match (&change.old, &change.new) {
-                        (None, Some(row)) => shown.add(row, id),
-                        (Some(row), None) => shown.remove(row, id),
-                        _ => {}
-                    }
-                }
-            }
-        }
+        self.dispatch.settle(id, level, &dirty);
         for partition in dirty.drain(..) {
             let held = level.partition_mut(partition);
             held.batch.clear();

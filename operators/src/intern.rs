@@ -124,6 +124,12 @@ impl Graph {
             let child = self.level_mut(edge.child);
             child.parents.insert((id, slot as Slot));
             child.gate_parents += usize::from(is_gate);
+            if let Some(Some(child)) = self.levels.get(edge.child.0 as usize)
+                && is_gate
+            {
+                // A gate is to see rows beyond its windows too.
+                self.dispatch.set_reach(edge.child, child);
+            }
         }
         self.by_plan.insert(Arc::clone(&level.plan), id);
         if id.0 as usize == self.levels.len() {

@@ -46,7 +46,7 @@ pub(super) type Cover = Vec<(Reading, Interval)>;
 
 /// How many of the rows an interval seems to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Breadth {
+pub(super) enum Breadth {
     Point,
     Bounded,
     OneSided,
@@ -203,7 +203,7 @@ fn any(parts: impl Iterator<Item = Option<Cover>>) -> Option<Cover> {
 }
 
 /// The breadth of the broadest interval.
-fn breadth(cover: &Cover) -> Breadth {
+pub(super) fn breadth(cover: &Cover) -> Breadth {
     let each = cover.iter().map(|(_, interval)| {
         let open = |bound: &[u8]| bound.len() == 1;
         if interval.is_point() {

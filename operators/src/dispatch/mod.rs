@@ -25,6 +25,7 @@ use crate::plan::{Binding, LevelPlan};
 use crate::route::constants;
 use crate::schema::TableId;
 use crate::source::{Source, SourceError};
+use crate::take::Window;
 
 use crate::partition::Partition;
 use shown::Shown;
@@ -33,6 +34,7 @@ use table::TableLevels;
 mod cover;
 mod index;
 mod intervals;
+mod member;
 mod readers;
 mod shelf;
 mod shown;
@@ -118,6 +120,28 @@ impl Dispatch {
         }
     }
 
+    /// Notes how far the windows of a level reach.
+    #[inline]
+    pub(crate) fn set_reach(&mut self, id: LevelId, level: &Level) {
+        self.table_mut(level.table).set_reach(id, || member::reach(level));
+    }
+
+    /// Follows what a transaction has changed in these windows of a level.
+    #[inline]
+    pub(crate) fn settle(&mut self, id: LevelId, level: &Level, changed: &[u32]) {
+        let LevelInput::Scan(_) = level.input else { return };
+        let Some(shown) = self.shown(level.table) else { return };
+        let windows = changed.iter().map(|partition| &level.partition(*partition).window);
+        for change in windows.flat_map(Window::log) {
+            match (&change.old, &change.new) {
+                (None, Some(row)) => shown.add(row, id),
+                (Some(row), None) => shown.remove(row, id),
+                _ => {}
+            }
+        }
+        self.set_reach(id, level);
+    }
+
     /// Bytes of the lists and indexes.
     pub(crate) fn bytes(&self) -> usize {
         self.base.iter().chain(&self.derived).map(TableLevels::bytes).sum()
@@ -199,13 +223,14 @@ impl Graph {
         for id in levels.levels().collect::<Vec<LevelId>>() {
             // A level that is only being made has no windows.
             let Some(Some(level)) = self.levels.get(id.0 as usize) else { continue };
+            self.dispatch.set_reach(id, level);
             let Some(shown) = self.dispatch.shown(table) else { return };
             let windows = level.partitions.iter().map(|(_, partition)| &partition.window);
             windows.flat_map(|window| window.rows().iter()).for_each(|(_, row)| shown.add(row, id));
         }
     }
 
-    /// Counts the rows of a partition that has been filled, or is to be dropped.
+    /// Counts the rows of a partition that has been filled, or has been dropped from the level.
     pub(crate) fn note_shown(
         &mut self,
         id: LevelId,
@@ -214,6 +239,7 @@ impl Graph {
         filled: bool,
     ) {
         let LevelInput::Scan(_) = level.input else { return };
+        self.dispatch.set_reach(id, level);
         let Some(shown) = self.dispatch.shown(level.table) else { return };
         for (_, row) in held.window.rows().iter() {
             match filled {

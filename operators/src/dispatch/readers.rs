@@ -3,9 +3,9 @@
 use crate::delta::{ColumnSet, Delta};
 use crate::key::{Key, KeySpec};
 use crate::level::LevelId;
-use crate::plan::LevelPlan;
 
 use super::index::Index;
+use super::member::Member;
 use super::shown::Shown;
 
 /// All levels of a table for rows that come and go, those that read a column for updates of it, and
@@ -29,37 +29,23 @@ impl Readers {
         Readers { all, by_column, fixed, shown: Shown::new(identity) }
     }
 
-    /// Adds a level that reads these columns, for the rows with these values in `lifted`.
-    pub(super) fn add(
-        &mut self,
-        level: LevelId,
-        reads: ColumnSet,
-        plan: &LevelPlan,
-        lifted: &[usize],
-        key: &Key,
-    ) {
-        self.all.add(level, plan, lifted, key);
-        for column in reads.iter().filter(|column| !self.fixed.contains(*column)) {
+    /// Adds a level for the rows with these values in `lifted`.
+    pub(super) fn add(&mut self, member: &Member<'_>, lifted: &[usize], key: &Key) {
+        self.all.add(member, lifted, key);
+        for column in member.reads.iter().filter(|column| !self.fixed.contains(*column)) {
             if self.by_column.len() <= column {
                 self.by_column.resize_with(column + 1, Index::default);
             }
-            self.by_column[column].add(level, plan, lifted, key);
+            self.by_column[column].add(member, lifted, key);
         }
     }
 
     /// Takes back what was added with the same arguments.
-    pub(super) fn remove(
-        &mut self,
-        level: LevelId,
-        reads: ColumnSet,
-        plan: &LevelPlan,
-        lifted: &[usize],
-        key: &Key,
-    ) {
-        self.all.remove(level, plan, lifted, key);
-        for column in reads.iter().filter(|column| !self.fixed.contains(*column)) {
+    pub(super) fn remove(&mut self, member: &Member<'_>, lifted: &[usize], key: &Key) {
+        self.all.remove(member, lifted, key);
+        for column in member.reads.iter().filter(|column| !self.fixed.contains(*column)) {
             if let Some(index) = self.by_column.get_mut(column) {
-                index.remove(level, plan, lifted, key);
+                index.remove(member, lifted, key);
             }
         }
     }

@@ -11,6 +11,8 @@ use crate::level::{LevelId, fixed_hasher};
 use crate::plan::{Input, LevelPlan};
 use crate::route::reads;
 
+use super::intervals::Interval;
+use super::member::{self, Member};
 use super::readers::Readers;
 
 /// Up to this many levels of a table are visited one by one.
@@ -33,6 +35,11 @@ struct Listed {
     plan: Arc<LevelPlan>,
     /// The columns whose values decide where a row belongs.
     reads: ColumnSet,
+    /// Where the first column of its order must lie for a row to come into a window, as far as its
+    /// windows say.
+    reach: Option<Interval>,
+    /// Whether the level is found by its reach where that is known.
+    found_by_reach: bool,
     places: Places,
 }
 
@@ -74,7 +81,8 @@ impl TableLevels {
             _ => Places::Constants(SmallVec::new()),
         };
         let reads = reads(&plan);
-        let listed = Listed { plan, reads, places };
+        let found_by_reach = member::found_by_reach(&plan);
+        let listed = Listed { plan, reads, reach: None, found_by_reach, places };
         if let Some(index) = &mut self.index {
             listed.put(index, level);
         }
@@ -142,6 +150,21 @@ impl TableLevels {
         }
     }
 
+    /// Notes how far the windows of a level reach, where that is what it is found by.
+    pub(super) fn set_reach(&mut self, level: LevelId, reach: impl FnOnce() -> Option<Interval>) {
+        let Some(index) = &mut self.index else { return };
+        let Some(listed) = self.listed.get_mut(&level) else { return };
+        if !listed.found_by_reach {
+            return;
+        }
+        let reach = reach();
+        if reach != listed.reach {
+            listed.take(index, level);
+            listed.reach = reach;
+            listed.put(index, level);
+        }
+    }
+
     /// Bytes of the list and the index.
     pub(super) fn bytes(&self) -> usize {
         let listed = size_of::<(LevelId, Listed)>() + 2 * size_of::<usize>();
@@ -150,9 +173,13 @@ impl TableLevels {
 }
 
 impl Listed {
+    fn member(&self, level: LevelId) -> Member<'_> {
+        Member { level, plan: &self.plan, reads: self.reads, reach: self.reach.as_ref() }
+    }
+
     fn put(&self, index: &mut Readers, level: LevelId) {
         match &self.places {
-            Places::Any => index.add(level, self.reads, &self.plan, &[], &Key::default()),
+            Places::Any => index.add(&self.member(level), &[], &Key::default()),
             Places::Constants(known) => {
                 known.iter().for_each(|(key, _)| self.put_for(index, level, key));
             }
@@ -160,12 +187,12 @@ impl Listed {
     }
 
     fn put_for(&self, index: &mut Readers, level: LevelId, constants: &Key) {
-        index.add(level, self.reads, &self.plan, lifted(&self.plan), constants);
+        index.add(&self.member(level), lifted(&self.plan), constants);
     }
 
     fn take(&self, index: &mut Readers, level: LevelId) {
         match &self.places {
-            Places::Any => index.remove(level, self.reads, &self.plan, &[], &Key::default()),
+            Places::Any => index.remove(&self.member(level), &[], &Key::default()),
             Places::Constants(known) => {
                 known.iter().for_each(|(key, _)| self.take_for(index, level, key));
             }
@@ -173,7 +200,7 @@ impl Listed {
     }
 
     fn take_for(&self, index: &mut Readers, level: LevelId, constants: &Key) {
-        index.remove(level, self.reads, &self.plan, lifted(&self.plan), constants);
+        index.remove(&self.member(level), lifted(&self.plan), constants);
     }
 }
 
