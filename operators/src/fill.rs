@@ -20,7 +20,11 @@ use crate::source::{At, Cursor, Source, SourceError};
 
 /// How many rows are read in order before the other way is tried. Few in debug builds, so that
 /// tests over little data go both ways.
-const FIRST_STRETCH: usize = if cfg!(debug_assertions) { 2 } else { 1024 };
+const FIRST_STRETCH: usize = if cfg!(debug_assertions) { 2 } else { 128 };
+
+/// How many rows the other way may read for each that was read in order, where an EXISTS is
+/// decided for each.
+const DRIVEN_PER_ROW: usize = 8;
 
 /// How much longer each further stretch is.
 const STRETCH_GROWTH: usize = 4;
@@ -112,6 +116,7 @@ impl Graph {
         }
         let Some(equal) = distinct_values(&scan.partition, route) else { return Ok(true) };
         let mut stretch = if scan.driver.is_some() { FIRST_STRETCH } else { usize::MAX };
+        let mut read: usize = 0;
         loop {
             let mut left = stretch;
             let mut outcome = Ok(Stretch::Exhausted);
@@ -145,8 +150,15 @@ impl Graph {
                 Stretch::Stopped => {}
             }
             from = stopped_at.map(|key| Position { key, inclusive: false });
-            let driven =
-                self.drive(source, level, route, binding, from.as_ref(), stretch, reads)?;
+            read += stretch;
+            let budget = stretch.saturating_mul(DRIVEN_PER_ROW);
+            // How many more to read in order, if rows go on to pass as they have so far.
+            let (found, missing) = (filling.rows.len(), filling.room - filling.rows.len());
+            if found > 0 && missing.saturating_mul(read) / found <= budget {
+                stretch = stretch.saturating_mul(STRETCH_GROWTH);
+                continue;
+            }
+            let driven = self.drive(source, level, route, binding, from.as_ref(), budget, reads)?;
             if let Some(rows) = driven {
                 for (key, row) in rows {
                     if filling.put(key, &row) {
