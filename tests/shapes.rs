@@ -168,6 +168,45 @@ fn limited_lists_are_visited_by_rows_that_come_into_them() {
     }
 }
 
+#[test]
+fn a_range_over_the_order_is_not_searched_for() {
+    let db = verified();
+    db.load(
+        "item",
+        (0..5000).map(|id| item(id, if id % 100 == 0 { Value::Null } else { id.into() })),
+    )
+    .expect("rows");
+    let between = |low: i64, high: i64| {
+        let above = Query::table("item").filter(col("n").gt(low));
+        above.filter(col("n").le(high)).filter(col("done").eq(false))
+    };
+    for (direction, limit) in [(Asc, None), (Desc, None), (Asc, Some(7)), (Desc, Some(7))] {
+        let query = between(2003, 2020).order_by("n", direction);
+        let live = match limit {
+            None => db.subscribe(query),
+            Some(limit) => db.subscribe(query.limit(limit)),
+        };
+        let live = live.expect("a sound query");
+        assert_eq!(live.rows().len(), limit.unwrap_or(17) as usize);
+        let stats = live.explain().report().stats;
+        assert!(stats.hydrate_rows_in <= 19, "{} rows were read", stats.hydrate_rows_in);
+        // A refill ends where the range ends.
+        if let Asc = direction {
+            db.transaction(|tx| {
+                (2004..2021).try_for_each(|id| tx.update("item", row! { id: id, done: true }))
+            })
+            .expect("rows");
+            assert_eq!(live.rows().len(), 0);
+            let stats = live.explain().report().stats;
+            assert!(stats.refill_rows_in <= 19, "{} rows were read", stats.refill_rows_in);
+            db.transaction(|tx| {
+                (2004..2021).try_for_each(|id| tx.update("item", row! { id: id, done: false }))
+            })
+            .expect("rows");
+        }
+    }
+}
+
 /// Lists whose conditions say nothing of where their rows are.
 #[test]
 fn limited_lists_are_found_by_their_last_rows() {

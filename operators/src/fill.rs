@@ -10,6 +10,7 @@
 
 use std::ops::ControlFlow;
 
+use crate::bounds::OrderBounds;
 use crate::graph::Graph;
 use crate::key::Key;
 use crate::level::{Level, LevelInput, ScanInput};
@@ -89,7 +90,7 @@ impl Graph {
     ) -> Result<(Vec<(Key, Row)>, bool), SourceError> {
         let mut reads = Reads::default();
         let mut filling = Filling { rows: Vec::new(), room };
-        let from = first_position(&binding.extent, edge);
+        let from = first_position(level, &binding.extent, edge);
         let outcome = self.fill_from(source, level, route, binding, &mut filling, from, &mut reads);
         let stats = &mut level.stats;
         stats.probes += reads.probes;
@@ -117,6 +118,7 @@ impl Graph {
         let Some(equal) = distinct_values(&scan.partition, route) else { return Ok(true) };
         let mut stretch = if scan.driver.is_some() { FIRST_STRETCH } else { usize::MAX };
         let mut read: usize = 0;
+        let bounds = scan.bounds.as_deref();
         loop {
             let mut left = stretch;
             let mut outcome = Ok(Stretch::Exhausted);
@@ -133,6 +135,9 @@ impl Graph {
                     }
                     Ok(true) if filling.put(level.order.key(row), row) => {
                         outcome = Ok(Stretch::Full);
+                        return ControlFlow::Break(());
+                    }
+                    Ok(false) if bounds.is_some_and(|bounds| bounds.is_behind(row)) => {
                         return ControlFlow::Break(());
                     }
                     Ok(_) => {}
@@ -189,15 +194,24 @@ impl Graph {
     }
 }
 
-/// Where to read from: the later of the edge and the start cursor.
-fn first_position(extent: &Extent, edge: Option<&Key>) -> Option<Position> {
+/// Where to read from: the latest of the edge, the start cursor and the condition's bound.
+fn first_position(level: &Level, extent: &Extent, edge: Option<&Key>) -> Option<Position> {
     let start = extent.start.as_ref();
     let at_start =
         start.map(|start| Position { key: start.key.clone(), inclusive: !start.exclusive });
-    match edge {
+    let from = match edge {
         Some(edge) if start.is_none_or(|start| start.admits(edge)) => {
             Some(Position { key: edge.clone(), inclusive: false })
         }
         _ => at_start,
+    };
+    let bound = match &level.input {
+        LevelInput::Scan(scan) => scan.bounds.as_deref().and_then(OrderBounds::first),
+        LevelInput::Junction => None,
+    };
+    match (from, bound) {
+        (Some(from), Some(bound)) if from.key >= *bound => Some(from),
+        (from, None) => from,
+        (_, Some(bound)) => Some(Position { key: bound.clone(), inclusive: true }),
     }
 }

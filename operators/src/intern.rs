@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::bounds::OrderBounds;
 use crate::delta::ColumnSet;
 use crate::filter::Filter;
 use crate::graph::Graph;
@@ -79,6 +80,7 @@ impl Graph {
                 let correlated_by = gates.iter().flat_map(|gate| gate.columns.clone());
                 LevelInput::Scan(ScanInput {
                     scan: prepare(source, plan, partition)?,
+                    bounds: OrderBounds::of(condition, &plan.order).map(Box::new),
                     driver: driver.map(|slot| slot as Slot),
                     partition: partition.clone(),
                     partition_columns: partition.iter().copied().collect(),

@@ -63,6 +63,20 @@ pub(super) fn cover(condition: &Condition) -> Option<Cover> {
     }
 }
 
+/// The values of a column among which those of passing rows are, where the condition bounds them.
+pub(crate) fn bounds(condition: &Condition, column: usize) -> Option<Interval> {
+    match condition {
+        Condition::Test(predicate) => match of_predicate(predicate)?.as_slice() {
+            [(Reading::Column(found), interval)] if *found == column => Some(interval.clone()),
+            _ => None,
+        },
+        Condition::All(parts) => {
+            parts.iter().filter_map(|part| bounds(part, column)).reduce(Interval::intersection)
+        }
+        _ => None,
+    }
+}
+
 fn of_predicate(predicate: &Predicate) -> Option<Cover> {
     match predicate {
         Predicate::Compare { left, op, right } => {
