@@ -3,7 +3,7 @@
 
 use penstock::ColumnType::{Boolean, Integer, Number, Text};
 use penstock::{
-    Database, Desc, Query, Related, RowInput, Schema, Subscription, Table, Tree, Value, col,
+    Asc, Database, Desc, Query, Related, RowInput, Schema, Subscription, Table, Tree, Value, col,
     exists, or, row,
 };
 
@@ -118,6 +118,119 @@ fn shapes_that_differ_in_a_range_are_not_each_visited() {
         });
         assert_eq!(many, (3 * expected, expected), "{kind}, many");
     }
+}
+
+#[test]
+fn shapes_that_do_not_read_what_changes_are_visited_for_rows_that_they_show() {
+    let db = verified();
+    db.load("item", (0..100).map(|id| item(id, id))).expect("rows");
+    // The first ten of a hundred rows, which all pass.
+    let subscriptions =
+        thousand(&db, |at| Query::table("item").filter(col("n").lt(at + 100)).limit(10));
+    let rename = |id: i64, name: &str| {
+        visits_of(&db, &subscriptions, |tx| tx.update("item", row! { id: id, name: name }))
+    };
+    assert_eq!(rename(50, "b"), (0, 0));
+    assert_eq!(rename(5, "b"), (1000, 1000));
+    // One that comes in with the transaction, and one that goes with it.
+    db.transaction(|tx| tx.delete("item", row! { id: 5 })).expect("a row");
+    assert_eq!(rename(10, "c"), (1000, 1000));
+    db.transaction(|tx| tx.insert("item", item(5, 5))).expect("a row");
+    assert_eq!(rename(10, "d"), (0, 0));
+    assert_eq!(rename(5, "d"), (1000, 1000));
+}
+
+#[test]
+fn limited_lists_are_visited_by_rows_that_come_into_them() {
+    for descending in [false, true] {
+        let db = verified();
+        db.load("item", (0..2000).map(|id| item(id, id))).expect("rows");
+        // Of each number above `at` the first ten, in either direction.
+        let subscriptions = thousand(&db, |at| match descending {
+            false => Query::table("item").filter(col("n").gt(at)).order_by("n", Asc).limit(10),
+            true => Query::table("item").filter(col("n").lt(at)).order_by("n", Desc).limit(10),
+        });
+        let one = |n: f64| {
+            visits_of(&db, &subscriptions, |tx| tx.upsert("item", item(5000, n)).map(drop))
+        };
+        // It comes into the lists of ten bounds, and goes from those into others.
+        assert_eq!(one(500.5), (10, 10));
+        assert_eq!(one(500.25), (10, 10));
+        assert_eq!(one(700.5), (20, 20));
+        assert_eq!(one(1500.5), (10, 10));
+        assert_eq!(one(1600.5), (0, 0));
+        let delete =
+            |id: i64| visits_of(&db, &subscriptions, |tx| tx.delete("item", row! { id: id }));
+        assert_eq!(delete(500), (10, 10));
+        // A list that showed the row reaches one further.
+        let further = if descending { 10 } else { 11 };
+        assert_eq!(delete(505), (further, further));
+    }
+}
+
+#[test]
+fn a_range_over_the_order_is_not_searched_for() {
+    let db = verified();
+    db.load(
+        "item",
+        (0..5000).map(|id| item(id, if id % 100 == 0 { Value::Null } else { id.into() })),
+    )
+    .expect("rows");
+    let between = |low: i64, high: i64| {
+        let above = Query::table("item").filter(col("n").gt(low));
+        above.filter(col("n").le(high)).filter(col("done").eq(false))
+    };
+    for (direction, limit) in [(Asc, None), (Desc, None), (Asc, Some(7)), (Desc, Some(7))] {
+        let query = between(2003, 2020).order_by("n", direction);
+        let live = match limit {
+            None => db.subscribe(query),
+            Some(limit) => db.subscribe(query.limit(limit)),
+        };
+        let live = live.expect("a sound query");
+        assert_eq!(live.rows().len(), limit.unwrap_or(17) as usize);
+        let stats = live.explain().report().stats;
+        assert!(stats.hydrate_rows_in <= 19, "{} rows were read", stats.hydrate_rows_in);
+        // A refill ends where the range ends.
+        if let Asc = direction {
+            db.transaction(|tx| {
+                (2004..2021).try_for_each(|id| tx.update("item", row! { id: id, done: true }))
+            })
+            .expect("rows");
+            assert_eq!(live.rows().len(), 0);
+            let stats = live.explain().report().stats;
+            assert!(stats.refill_rows_in <= 19, "{} rows were read", stats.refill_rows_in);
+            db.transaction(|tx| {
+                (2004..2021).try_for_each(|id| tx.update("item", row! { id: id, done: false }))
+            })
+            .expect("rows");
+        }
+    }
+}
+
+/// Lists whose conditions say nothing of where their rows are.
+#[test]
+fn limited_lists_are_found_by_their_last_rows() {
+    let db = verified();
+    db.load("item", (0..2000).map(|id| item(id, id))).expect("rows");
+    let subscriptions = thousand(&db, |at| {
+        let different = Query::table("item").filter(col("n").ne(-1 - at));
+        different.order_by("n", if at % 2 == 0 { Asc } else { Desc }).limit(10)
+    });
+    let insert =
+        |id: i64, n: Value| visits_of(&db, &subscriptions, |tx| tx.insert("item", item(id, n)));
+    assert_eq!(insert(3000, Value::Int(1000)), (0, 0));
+    assert_eq!(insert(3001, Value::Int(5000)), (500, 500));
+    assert_eq!(insert(3002, Value::Int(-5000)), (500, 500));
+    // The tenth of the others is now 8; one beside it is looked at, and comes after it.
+    assert_eq!(insert(3003, Value::Int(8)), (500, 500));
+    assert_eq!(insert(3004, Value::Int(9)), (0, 0));
+    // As bodies of EXISTS they are to see every row.
+    let notes = Related::many("item").on("item", "id").filter(col("n").ne(-1)).order_by("n", Asc);
+    let gated = db.subscribe(Query::table("note").filter(exists(notes))).expect("a sound query");
+    db.transaction(|tx| tx.insert("note", row! { id: 1, item: 4000, n: 1 })).expect("a row");
+    assert_eq!(gated.rows().len(), 0);
+    db.transaction(|tx| tx.insert("item", item(4000, 1000))).expect("a row");
+    assert_eq!(gated.rows().len(), 1);
 }
 
 #[test]

@@ -375,11 +375,12 @@ impl Graph {
 
     /// Forgets what a level gathered in a transaction that is over.
     fn settle_level(&mut self, id: LevelId) {
-        let level = self.level_mut(id);
+        let Some(level) = &mut self.levels[id.0 as usize] else { return };
         level.batch.queued = false;
         level.batch.concern.clear();
         level.batch.touched.clear();
         let mut dirty = std::mem::take(&mut level.batch.dirty);
+        self.dispatch.settle(id, level, &dirty);
         for partition in dirty.drain(..) {
             let held = level.partition_mut(partition);
             held.batch.clear();

@@ -22,11 +22,13 @@ impl ColumnSet {
     pub const EMPTY: ColumnSet = ColumnSet(0);
     /// The set of all columns.
     pub const ALL: ColumnSet = ColumnSet(u64::MAX);
+    /// The column as which it and all behind it are kept.
+    pub(crate) const LAST: usize = 63;
 
     /// Adds a column.
     #[inline]
     pub fn insert(&mut self, column: usize) {
-        self.0 |= 1 << column.min(63);
+        self.0 |= 1 << column.min(ColumnSet::LAST);
     }
 
     /// Whether the two sets may share a column.
@@ -38,13 +40,23 @@ impl ColumnSet {
     /// Whether the column may be in the set.
     #[inline]
     pub fn contains(self, column: usize) -> bool {
-        self.0 & (1 << column.min(63)) != 0
+        self.0 & (1 << column.min(ColumnSet::LAST)) != 0
     }
 
     /// Whether no column is in the set.
     #[inline]
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// The columns by ascending number, those from the 63rd on together as the 63rd.
+    pub(crate) fn iter(self) -> impl Iterator<Item = usize> {
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let column = (left != 0).then(|| left.trailing_zeros() as usize)?;
+            left &= left - 1;
+            Some(column)
+        })
     }
 
     /// The columns of either set.

@@ -49,11 +49,14 @@ impl Graph {
         let mut found = BTreeMap::new();
         let mut buffer = KeyBuffer::new();
         for row in rows {
+            if scan.route(&row, &mut buffer).is_none() || buffer[..] != *route {
+                continue;
+            }
             let key = level.order.key(&row);
-            if scan.route(&row, &mut buffer).is_some()
-                && buffer[..] == *route
-                && from.is_none_or(|from| from.admits(&key))
-                && self.passes(source, level, scan, binding, &row, &mut budget.reads.probes)?
+            let probes = &mut budget.reads.probes;
+            if from.is_none_or(|from| from.admits(&key))
+                && scan.filter.row_passes(&row)
+                && self.other_gates_pass(source, level, scan, binding, &row, Some(slot), probes)?
             {
                 found.insert(key, row);
             }
@@ -111,6 +114,8 @@ impl Graph {
         budget: &mut Budget<'_>,
     ) -> Result<Option<Vec<Row>>, SourceError> {
         let required = constants(binding);
+        // Candidates found from the body's own EXISTS have it.
+        let open = scan.driver;
         let candidates = match (scan.driver, edge.body) {
             (Some(slot), _) => self.parents_of_gate(source, child, slot, binding, budget)?,
             (None, Some(body)) => {
@@ -124,8 +129,10 @@ impl Graph {
         let mut buffer = KeyBuffer::new();
         for row in candidates {
             let Some(correlation) = scan.route(&row, &mut buffer) else { continue };
+            let probes = &mut budget.reads.probes;
             if buffer[correlation..] == *required
-                && self.passes(source, child, scan, binding, &row, &mut budget.reads.probes)?
+                && scan.filter.row_passes(&row)
+                && self.other_gates_pass(source, child, scan, binding, &row, open, probes)?
             {
                 rows.push(row);
             }

@@ -47,8 +47,26 @@ impl Graph {
         row: &Row,
         probes: &mut u64,
     ) -> Result<bool, SourceError> {
+        self.other_gates_pass(source, level, scan, binding, row, None, probes)
+    }
+
+    /// The same where one gate is known to be open.
+    #[allow(clippy::too_many_arguments)] // The context of one read.
+    pub(crate) fn other_gates_pass(
+        &self,
+        source: &dyn Source,
+        level: &Level,
+        scan: &ScanInput,
+        binding: &Binding,
+        row: &Row,
+        open: Option<Slot>,
+        probes: &mut u64,
+    ) -> Result<bool, SourceError> {
         let Some(condition) = scan.filter.gated() else { return Ok(true) };
         evaluate(condition, row, &mut |gate| {
+            if open.is_some_and(|open| usize::from(open) == gate) {
+                return Ok(true);
+            }
             let edge = &level.edges[gate];
             let child = &binding.children[gate];
             let mut route = KeyBuffer::new();

@@ -10,6 +10,7 @@
 
 use std::ops::ControlFlow;
 
+use crate::bounds::OrderBounds;
 use crate::graph::Graph;
 use crate::key::Key;
 use crate::level::{Level, LevelInput, ScanInput};
@@ -20,7 +21,11 @@ use crate::source::{At, Cursor, Source, SourceError};
 
 /// How many rows are read in order before the other way is tried. Few in debug builds, so that
 /// tests over little data go both ways.
-const FIRST_STRETCH: usize = if cfg!(debug_assertions) { 2 } else { 1024 };
+const FIRST_STRETCH: usize = if cfg!(debug_assertions) { 2 } else { 128 };
+
+/// How many rows the other way may read for each that was read in order, where an EXISTS is
+/// decided for each.
+const DRIVEN_PER_ROW: usize = 8;
 
 /// How much longer each further stretch is.
 const STRETCH_GROWTH: usize = 4;
@@ -85,7 +90,7 @@ impl Graph {
     ) -> Result<(Vec<(Key, Row)>, bool), SourceError> {
         let mut reads = Reads::default();
         let mut filling = Filling { rows: Vec::new(), room };
-        let from = first_position(&binding.extent, edge);
+        let from = first_position(level, &binding.extent, edge);
         let outcome = self.fill_from(source, level, route, binding, &mut filling, from, &mut reads);
         let stats = &mut level.stats;
         stats.probes += reads.probes;
@@ -112,6 +117,8 @@ impl Graph {
         }
         let Some(equal) = distinct_values(&scan.partition, route) else { return Ok(true) };
         let mut stretch = if scan.driver.is_some() { FIRST_STRETCH } else { usize::MAX };
+        let mut read: usize = 0;
+        let bounds = scan.bounds.as_deref();
         loop {
             let mut left = stretch;
             let mut outcome = Ok(Stretch::Exhausted);
@@ -130,6 +137,9 @@ impl Graph {
                         outcome = Ok(Stretch::Full);
                         return ControlFlow::Break(());
                     }
+                    Ok(false) if bounds.is_some_and(|bounds| bounds.is_behind(row)) => {
+                        return ControlFlow::Break(());
+                    }
                     Ok(_) => {}
                 }
                 if left == 0 {
@@ -145,8 +155,15 @@ impl Graph {
                 Stretch::Stopped => {}
             }
             from = stopped_at.map(|key| Position { key, inclusive: false });
-            let driven =
-                self.drive(source, level, route, binding, from.as_ref(), stretch, reads)?;
+            read += stretch;
+            let budget = stretch.saturating_mul(DRIVEN_PER_ROW);
+            // How many more to read in order, if rows go on to pass as they have so far.
+            let (found, missing) = (filling.rows.len(), filling.room - filling.rows.len());
+            if found > 0 && missing.saturating_mul(read) / found <= budget {
+                stretch = stretch.saturating_mul(STRETCH_GROWTH);
+                continue;
+            }
+            let driven = self.drive(source, level, route, binding, from.as_ref(), budget, reads)?;
             if let Some(rows) = driven {
                 for (key, row) in rows {
                     if filling.put(key, &row) {
@@ -177,15 +194,24 @@ impl Graph {
     }
 }
 
-/// Where to read from: the later of the edge and the start cursor.
-fn first_position(extent: &Extent, edge: Option<&Key>) -> Option<Position> {
+/// Where to read from: the latest of the edge, the start cursor and the condition's bound.
+fn first_position(level: &Level, extent: &Extent, edge: Option<&Key>) -> Option<Position> {
     let start = extent.start.as_ref();
     let at_start =
         start.map(|start| Position { key: start.key.clone(), inclusive: !start.exclusive });
-    match edge {
+    let from = match edge {
         Some(edge) if start.is_none_or(|start| start.admits(edge)) => {
             Some(Position { key: edge.clone(), inclusive: false })
         }
         _ => at_start,
+    };
+    let bound = match &level.input {
+        LevelInput::Scan(scan) => scan.bounds.as_deref().and_then(OrderBounds::first),
+        LevelInput::Junction => None,
+    };
+    match (from, bound) {
+        (Some(from), Some(bound)) if from.key >= *bound => Some(from),
+        (from, None) => from,
+        (_, Some(bound)) => Some(Position { key: bound.clone(), inclusive: true }),
     }
 }

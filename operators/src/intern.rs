@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use crate::bounds::OrderBounds;
 use crate::delta::ColumnSet;
 use crate::filter::Filter;
 use crate::graph::Graph;
@@ -79,6 +80,7 @@ impl Graph {
                 let correlated_by = gates.iter().flat_map(|gate| gate.columns.clone());
                 LevelInput::Scan(ScanInput {
                     scan: prepare(source, plan, partition)?,
+                    bounds: OrderBounds::of(condition, &plan.order).map(Box::new),
                     driver: driver.map(|slot| slot as Slot),
                     partition: partition.clone(),
                     partition_columns: partition.iter().copied().collect(),
@@ -114,14 +116,22 @@ impl Graph {
 
     fn install(&mut self, level: Level) -> LevelId {
         let id = LevelId(self.free.pop().unwrap_or(self.levels.len() as u32));
-        if let LevelInput::Scan(_) = level.input {
-            self.dispatch.add(id, &level.plan);
+        if let LevelInput::Scan(_) = level.input
+            && self.dispatch.add(id, &level.plan, &level.identity)
+        {
+            self.count_shown(level.table);
         }
         for (slot, edge) in level.edges.iter().enumerate() {
             let is_gate = level.is_gate(slot as Slot);
             let child = self.level_mut(edge.child);
             child.parents.insert((id, slot as Slot));
             child.gate_parents += usize::from(is_gate);
+            if let Some(Some(child)) = self.levels.get(edge.child.0 as usize)
+                && is_gate
+            {
+                // A gate is to see rows beyond its windows too.
+                self.dispatch.set_reach(edge.child, child);
+            }
         }
         self.by_plan.insert(Arc::clone(&level.plan), id);
         if id.0 as usize == self.levels.len() {

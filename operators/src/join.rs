@@ -60,6 +60,7 @@ impl Graph {
                 let room = extent.capacity().unwrap_or(usize::MAX);
                 let (rows, exhausted) = self.fill(source, level, route, binding, None, room)?;
                 level.partition_mut(partition).window = Window::hydrated(extent, rows, exhausted);
+                self.note_shown(id, level, level.partition(partition), true);
             }
             LevelInput::Junction => self.reach(source, id, level, partition)?,
         }
@@ -224,6 +225,7 @@ impl Graph {
                 .is_some_and(|held| held.holders.is_empty() && held.subscribers == 0);
             if unheld && let Some(dropped) = level.take(id.partition) {
                 self.violating.remove(&id);
+                self.note_shown(id.level, &level, &dropped, false);
                 for (key, row) in dropped.window.rows().iter() {
                     let key = Key::from_slice(key);
                     self.unlink(id.level, &level, id.partition, &dropped.binding, &key, row);
@@ -281,6 +283,7 @@ impl Graph {
                 exhausted = all;
             }
             level.partition_mut(partition).window = Window::hydrated(extent, rows, exhausted);
+            self.note_shown(id, &level, level.partition(partition), true);
             self.link_all(source, id, &level, partition)?;
             self.note_violation(id, &level, partition);
             Ok(partition)

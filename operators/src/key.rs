@@ -29,6 +29,7 @@ use crate::value::{EXACT_DOUBLE_LIMIT, RawValue, ValueRef};
 
 mod decode;
 
+pub(crate) use decode::inverted;
 pub use decode::{DecodeError, decode, encoded_len};
 
 const TAG_NULL: u8 = 0;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use indexmap::IndexSet;
 
 use crate::bindings::Bindings;
+use crate::bounds::OrderBounds;
 use crate::delta::ColumnSet;
 use crate::dispatch::Concern;
 use crate::filter::Filter;
@@ -74,6 +75,8 @@ pub(crate) struct ScanInput {
     pub(crate) correlated: usize,
     pub(crate) filter: Filter,
     pub(crate) scan: ScanId,
+    /// Where in the order its rows can be at all, if the condition says so.
+    pub(crate) bounds: Option<Box<OrderBounds>>,
     /// A gate that must be open for any row of the level, from which the rows can be found.
     pub(crate) driver: Option<Slot>,
     /// Columns whose values decide where a row belongs. A change elsewhere only changes content.

@@ -71,6 +71,7 @@
 
 pub mod advance;
 mod bindings;
+mod bounds;
 pub mod delta;
 mod dispatch;
 mod distinct;

@@ -188,6 +188,12 @@ impl Partitions {
         (0u32..).zip(&self.slots).filter_map(|(id, slot)| Some((id, slot.as_deref()?)))
     }
 
+    /// The partition, if there is just one and it is found at once.
+    pub(crate) fn only(&self) -> Option<&Partition> {
+        let mut slots = self.slots.iter().take(FEW).flatten();
+        slots.next().filter(|_| self.live == 1).map(|partition| &**partition)
+    }
+
     /// Adds an empty partition.
     pub(crate) fn add(&mut self, route: Key, binding: Arc<Binding>) -> u32 {
         let known = self.entry(&route).copied();

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use penstock_benches::report::say;
 use penstock_competitors::options::{self, Parsed};
 use penstock_competitors::run;
 
@@ -9,7 +10,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match options::parse(&arguments) {
         Ok(Parsed::Help) => {
-            println!("{}", options::help());
+            say(&format!("{}\n", options::help()));
             ExitCode::SUCCESS
         }
         Ok(Parsed::Run(options)) => run::run(&options),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use penstock_benches::data::Sizes;
-use penstock_benches::report::{Origin, Samples};
+use penstock_benches::report::{Origin, Samples, say};
 use penstock_benches::workloads::WORKLOADS;
 
 use crate::engine::{Engine, Ready};
@@ -48,6 +48,9 @@ pub fn run(options: &Options) -> ExitCode {
     }
     let mut wrong = false;
     let mut lines = Vec::new();
+    if !options.json {
+        say(&table::head(&options.engines));
+    }
     for &workload in &options.workloads {
         let mut line = Line { workload, cells: Vec::new() };
         for (&engine, ready) in options.engines.iter().zip(&ready) {
@@ -58,10 +61,13 @@ pub fn run(options: &Options) -> ExitCode {
             }
             line.cells.push((engine, cell));
         }
+        if !options.json {
+            say(&table::rows(&line));
+        }
         lines.push(line);
     }
     if !options.json {
-        print!("{}", table::markdown(&options.engines, &lines));
+        say(&table::notes(&lines));
     }
     if wrong { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
@@ -120,13 +126,16 @@ fn print_json(engine: Engine, workload: &str, cell: &Cell) {
             "metric": "absent",
             "reason": reason,
         });
-        println!("{line}");
+        say(&format!("{line}\n"));
     };
     match cell {
         Cell::Measured(samples) => {
-            samples.summaries().iter().for_each(|summary| println!("{}", origin.json(summary)));
+            samples
+                .summaries()
+                .iter()
+                .for_each(|summary| say(&format!("{}\n", origin.json(summary))));
             if let Some(check) = samples.checks.first() {
-                println!("{}", origin.json_check(check, samples.checks.len()));
+                say(&format!("{}\n", origin.json_check(check, samples.checks.len())));
             }
         }
         Cell::Cannot(reason) => absent(reason),

@@ -15,22 +15,31 @@ const COMPARED: [&str; 6] = [
     "bytes_per_view_entry",
 ];
 
-/// The table, and below it why cells are empty. In brackets, how many times Penstock's figure.
-pub fn markdown(engines: &[Engine], lines: &[Line]) -> String {
+/// The head of the table.
+pub fn head(engines: &[Engine]) -> String {
     let mut text = String::from("| workload | metric |");
     engines.iter().for_each(|engine| text += &format!(" {} |", engine.name()));
     text += " check |\n|---|---|";
     engines.iter().for_each(|_| text += "--:|");
     text += "---|\n";
-    let mut notes = Vec::new();
+    text
+}
+
+/// The rows of one workload. In brackets, how many times Penstock's figure.
+pub fn rows(line: &Line) -> String {
+    let mut text = String::new();
+    for metric in COMPARED.iter().filter(|metric| has(line, metric)) {
+        text += &format!("| {} | {metric} |", line.workload);
+        line.cells.iter().for_each(|cell| text += &format!(" {} |", figure(line, metric, cell)));
+        text += &format!(" {} |\n", verdict(line));
+    }
+    text
+}
+
+/// Why cells are empty; what stands below the table.
+pub fn notes(lines: &[Line]) -> String {
+    let mut notes = String::new();
     for line in lines {
-        for metric in COMPARED.iter().filter(|metric| has(line, metric)) {
-            text += &format!("| {} | {metric} |", line.workload);
-            line.cells
-                .iter()
-                .for_each(|cell| text += &format!(" {} |", figure(line, metric, cell)));
-            text += &format!(" {} |\n", verdict(line));
-        }
         for (engine, cell) in &line.cells {
             let note = match cell {
                 Cell::Measured(_) => continue,
@@ -38,14 +47,13 @@ pub fn markdown(engines: &[Engine], lines: &[Line]) -> String {
                 Cell::NotFinished(seconds) => format!("did not finish in {seconds} s"),
                 Cell::Failed(problem) => format!("failed: {problem}"),
             };
-            notes.push(format!("- {} on {}: {note}\n", line.workload, engine.name()));
+            notes += &format!("- {} on {}: {note}\n", line.workload, engine.name());
         }
     }
-    if !notes.is_empty() {
-        text.push('\n');
-        text.extend(notes);
+    match notes.is_empty() {
+        true => notes,
+        false => format!("\n{notes}"),
     }
-    text
 }
 
 /// Whether any engine has measured this.
@@ -99,7 +107,7 @@ fn verdict(line: &Line) -> String {
 mod tests {
     use penstock_benches::report::Samples;
 
-    use super::markdown;
+    use super::{head, notes, rows};
     use crate::engine::Engine;
     use crate::run::{Cell, Line};
 
@@ -122,7 +130,7 @@ mod tests {
             ],
         };
         assert_eq!(
-            markdown(&engines, &[line]),
+            head(&engines) + &rows(&line) + &notes(&[line]),
             "| workload | metric | penstock | zql | dbsp | check |\n|---|---|--:|--:|--:|---|\n\
              | W4 | push_cpu | 2.000 | 25.00 (12.5×) | – | equal |\n\
              \n- W4 on dbsp: did not finish in 7 s\n"
@@ -132,7 +140,7 @@ mod tests {
     #[test]
     fn another_result_is_named() {
         let cells = vec![(Engine::Zql, measured(25.0, "99:00000000"))];
-        let table = markdown(&[Engine::Zql], &[Line { workload: "W4", cells }]);
+        let table = rows(&Line { workload: "W4", cells });
         assert!(table.contains("DIFFERS from 100:4d4e835b: zql has 99:00000000"), "{table}");
     }
 }

@@ -15,7 +15,7 @@ use penstock::Error;
 use crate::alloc::start_counting;
 use crate::data::Data;
 use crate::plot::figures::Figures;
-use crate::report::{BYTES, Origin, Outcome, Samples};
+use crate::report::{BYTES, Origin, Outcome, Samples, say};
 use crate::resident::Resident;
 use crate::setting::{Scale, Setting, SourceKind};
 use crate::workloads::{WORKLOADS, Workload, all, named};
@@ -26,7 +26,7 @@ use options::{Child, Engine, Options, Parsed};
 pub fn main(arguments: &[String]) -> ExitCode {
     match options::parse(arguments) {
         Ok(Parsed::Help) => {
-            println!("{}", options::help());
+            say(&format!("{}\n", options::help()));
             ExitCode::SUCCESS
         }
         Ok(Parsed::Child(child)) => run_child(&child),
@@ -47,7 +47,7 @@ fn run_child(child: &Child) -> ExitCode {
     }
     match measure(child) {
         Ok(outcome) => {
-            print!("{}", outcome.to_lines());
+            say(&outcome.to_lines());
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -119,7 +119,7 @@ fn run(options: &Options) -> bool {
 
 fn print_head(options: &Options) {
     if !options.json {
-        println!("{}", table::head());
+        say(&format!("{}\n", table::head()));
     }
 }
 
@@ -201,15 +201,15 @@ fn print(
         let known = workload.figure(source, &summary.metric);
         let known = known.filter(|_| engine == Engine::Penstock);
         match options.json {
-            true => println!("{}", origin.json(&summary)),
-            false => println!("{}", table::line(&origin, known, &summary)),
+            true => say(&format!("{}\n", origin.json(&summary))),
+            false => say(&format!("{}\n", table::line(&origin, known, &summary))),
         }
     }
     let Some(first) = samples.checks.first() else { return true };
     let reference = reference(workload, options.scale);
     match options.json {
-        true => println!("{}", origin.json_check(first, samples.checks.len())),
-        false => println!("{}", table::check(&origin, first, reference)),
+        true => say(&format!("{}\n", origin.json_check(first, samples.checks.len()))),
+        false => say(&format!("{}\n", table::check(&origin, first, reference))),
     }
     let expected = reference.unwrap_or(first);
     let wrong = samples.checks.iter().find(|check| *check != expected);

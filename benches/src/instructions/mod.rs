@@ -19,6 +19,7 @@ mod scenarios;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use crate::report::say;
 use baseline::Baseline;
 use compare::compare;
 
@@ -40,7 +41,7 @@ pub fn main(arguments: &[String]) -> ExitCode {
     let done = match arguments {
         [child, scenario] if child == children::ARGUMENT => children::run_child(scenario),
         [help] if help == "--help" => {
-            println!("{HELP}");
+            say(&format!("{HELP}\n"));
             Ok(true)
         }
         arguments => parse(arguments).and_then(|options| run(&options)),
@@ -103,11 +104,11 @@ fn run(options: &Options) -> Result<bool, String> {
     if options.update {
         let updated = if options.only.is_empty() { counted } else { stored.with(counted)? };
         std::fs::write(path, updated.to_string()).map_err(|error| error.to_string())?;
-        println!("wrote {}", path.display());
+        say(&format!("wrote {}\n", path.display()));
         return Ok(true);
     }
     let comparison = compare(&stored, &counted, |name| options.is_meant(name));
-    print!("{comparison}");
+    say(&comparison.to_string());
     Ok(comparison.passed())
 }
 

@@ -13,6 +13,7 @@ mod scale;
 mod shapes;
 pub mod subjects;
 mod templates;
+mod threads;
 pub(crate) mod watched;
 mod wide;
 

@@ -2,7 +2,7 @@
 //! run when they are named.
 
 use super::list::{PLAIN, target};
-use super::{Figure, Run, Workload, deep, fan_out, long, shapes, templates, wide};
+use super::{Figure, Run, Workload, deep, fan_out, long, shapes, templates, threads, wide};
 use crate::scratch::shapes as scratch;
 use crate::scratch::{Scratch, State};
 
@@ -41,6 +41,10 @@ const LONG: &str = "So many mixed transactions over data of constant size: edits
     shapes seen and not seen before. heap_at_* is what the allocator has given out after that \
     percentage of the transactions, resident_at_* what the operating system counts; *_growth \
     the last quarter of these over the second. A transaction includes making it.";
+
+const THREADS: &str = "The most that two threads could gain, by the clock: two databases that share nothing, one \
+    after the other (*_serial_wall) and at the same time (*_threads_wall). 2000 queries of W5c \
+    hydrated (pages), W7 hydrated (tree), a transaction of 10 000 edits with W1b live (wide).";
 
 const FLAT: &[Figure] = &[target("heap_growth", 1.02), target("resident_growth", 1.02)];
 
@@ -176,6 +180,7 @@ pub const SCALE: &[Workload] = &[
     tree::<1_000>("Xt1000"),
     tree::<10_000>("Xt10000"),
     tree::<100_000>("Xt100000"),
+    scale("P2", THREADS, threads::apart, Some(threads::expected)),
     long::<1_000>("L1000"),
     long::<1_000_000>("L1000000"),
     long::<10_000_000>("L10000000"),

@@ -46,7 +46,7 @@ pub(super) type Cover = Vec<(Reading, Interval)>;
 
 /// How many of the rows an interval seems to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Breadth {
+pub(super) enum Breadth {
     Point,
     Bounded,
     OneSided,
@@ -60,6 +60,20 @@ pub(super) fn cover(condition: &Condition) -> Option<Cover> {
         Condition::Test(predicate) => of_predicate(predicate),
         Condition::All(parts) => all(parts.iter().map(cover)),
         Condition::Any(parts) => any(parts.iter().map(cover)),
+    }
+}
+
+/// The values of a column among which those of passing rows are, where the condition bounds them.
+pub(crate) fn bounds(condition: &Condition, column: usize) -> Option<Interval> {
+    match condition {
+        Condition::Test(predicate) => match of_predicate(predicate)?.as_slice() {
+            [(Reading::Column(found), interval)] if *found == column => Some(interval.clone()),
+            _ => None,
+        },
+        Condition::All(parts) => {
+            parts.iter().filter_map(|part| bounds(part, column)).reduce(Interval::intersection)
+        }
+        _ => None,
     }
 }
 
@@ -203,7 +217,7 @@ fn any(parts: impl Iterator<Item = Option<Cover>>) -> Option<Cover> {
 }
 
 /// The breadth of the broadest interval.
-fn breadth(cover: &Cover) -> Breadth {
+pub(super) fn breadth(cover: &Cover) -> Breadth {
     let each = cover.iter().map(|(_, interval)| {
         let open = |bound: &[u8]| bound.len() == 1;
         if interval.is_point() {

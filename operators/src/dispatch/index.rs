@@ -6,9 +6,9 @@ use indexmap::IndexMap;
 use crate::delta::{ColumnSet, Delta};
 use crate::key::{Key, KeyBuffer, write_columns};
 use crate::level::{FixedMap, LevelId, fixed_hasher};
-use crate::plan::LevelPlan;
 use crate::row::Row;
 
+use super::member::Member;
 use super::shelf::Shelf;
 
 /// The levels that lift the same columns. Levels that are not told by their constants are in the
@@ -33,22 +33,22 @@ impl Default for Index {
 
 impl Index {
     /// Adds a level for the rows with these values in these columns.
-    pub(super) fn add(&mut self, level: LevelId, plan: &LevelPlan, lifted: &[usize], key: &Key) {
+    pub(super) fn add(&mut self, member: &Member<'_>, lifted: &[usize], key: &Key) {
         if !self.groups.contains_key(lifted) {
             let columns = lifted.iter().copied().collect();
             let shelves = FixedMap::with_hasher(fixed_hasher());
             self.groups.insert(lifted.to_vec(), Group { columns, shelves });
         }
         if let Some(group) = self.groups.get_mut(lifted) {
-            group.shelves.entry(key.clone()).or_default().add(level, plan);
+            group.shelves.entry(key.clone()).or_default().add(member);
         }
     }
 
     /// Takes back what was added with the same arguments.
-    pub(super) fn remove(&mut self, level: LevelId, plan: &LevelPlan, lifted: &[usize], key: &Key) {
+    pub(super) fn remove(&mut self, member: &Member<'_>, lifted: &[usize], key: &Key) {
         let Some(group) = self.groups.get_mut(lifted) else { return };
         if let Some(shelf) = group.shelves.get_mut(key) {
-            shelf.remove(level, plan);
+            shelf.remove(member);
             if shelf.is_empty() {
                 group.shelves.remove(key);
             }
@@ -58,14 +58,8 @@ impl Index {
         }
     }
 
-    /// The levels that any change concerns.
-    pub(super) fn always(&self) -> impl Iterator<Item = LevelId> {
-        let shelves = self.groups.get(&[][..]).map(|group| group.shelves.values());
-        shelves.into_iter().flatten().flat_map(Shelf::always)
-    }
-
-    /// Calls with every other level that the old or the new row of a change may pass, with some
-    /// several times. A look-up per group, and one per reading of the shelves found.
+    /// Calls with every level that the old or the new row of a change may pass, with some several
+    /// times. A look-up per group, and one per reading of the shelves found.
     pub(super) fn concerned(&self, delta: &Delta, visit: &mut impl FnMut(LevelId)) {
         for (lifted, group) in &self.groups {
             if let Some(new) = &delta.new {
@@ -101,7 +95,7 @@ impl Group {
         let mut key = KeyBuffer::new();
         write_columns(row, lifted, &mut key);
         let Some(shelf) = self.shelves.get(&key[..]) else { return };
-        if !lifted.is_empty() && columns == ColumnSet::ALL {
+        if columns == ColumnSet::ALL {
             shelf.always().for_each(&mut *visit);
         }
         shelf.find(row, columns, visit);

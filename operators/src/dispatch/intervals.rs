@@ -18,9 +18,9 @@ const NIL: u32 = u32::MAX;
 /// Encodings begin no other encoding, so a key with one byte more lies right behind it: bounds
 /// that include or exclude a value are all of this form.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Interval {
-    pub(super) lower: Key,
-    pub(super) upper: Key,
+pub(crate) struct Interval {
+    pub(crate) lower: Key,
+    pub(crate) upper: Key,
 }
 
 impl Interval {
@@ -39,7 +39,7 @@ impl Interval {
     }
 
     /// The values in both.
-    pub(super) fn intersection(self, other: Interval) -> Interval {
+    pub(crate) fn intersection(self, other: Interval) -> Interval {
         Interval { lower: self.lower.max(other.lower), upper: self.upper.min(other.upper) }
     }
 }

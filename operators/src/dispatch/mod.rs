@@ -2,32 +2,44 @@
 //!
 //! A level is concerned by a change if the old or the new row may pass its condition: a row that
 //! passes neither before nor after is in none of its windows and enters none, and no gate above
-//! depends on it. Where a table has many levels, each is found by the constants of its lifted
-//! columns that are in use (`index`), and among those with the same by the values that its rows
-//! must have in one column, or in one expression (`cover`). So queries that differ in a constant,
-//! a range or the list of an IN are not each visited. Where a table has few levels, all are.
+//! depends on it. Where a table has many levels, each is found by the columns that it reads
+//! (`readers`), by the constants of its lifted columns that are in use (`index`), and among those
+//! with the same by the values that its rows must have in one column, or in one expression
+//! (`cover`). So queries that differ in a constant, a range or the list of an IN are not each
+//! visited. A level that reads none of the columns that an update changes is concerned only where a
+//! window of it holds the row (`shown`). Where a table has few levels, all are visited.
 //!
-//! Cost: per change one look-up for each set of lifted columns, and one, O(log levels + hits), for
-//! each column or expression that levels are found by. State: an entry per level, and for each of
-//! its constants one per interval of its cover.
+//! Cost: per change, for each column that it changes, one look-up for each set of lifted columns,
+//! and one, O(log levels + hits), for each column or expression that levels are found by; and one
+//! for the windows. State: an entry per level and column that it reads, for each of its constants
+//! and for each interval of its cover, and one per row in a window.
 
 use std::sync::Arc;
 
 use crate::advance::Queue;
 use crate::delta::Delta;
 use crate::graph::Graph;
-use crate::level::{Level, LevelId};
+use crate::key::KeySpec;
+use crate::level::{Level, LevelId, LevelInput};
 use crate::plan::{Binding, LevelPlan};
 use crate::route::constants;
 use crate::schema::TableId;
 use crate::source::{Source, SourceError};
+use crate::take::Window;
 
+use crate::partition::Partition;
+pub(crate) use cover::bounds;
+pub(crate) use intervals::Interval;
+use shown::Shown;
 use table::TableLevels;
 
 mod cover;
 mod index;
 mod intervals;
+mod member;
+mod readers;
 mod shelf;
+mod shown;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -70,9 +82,25 @@ impl Concern {
 }
 
 impl Dispatch {
-    /// Adds a level over a table.
-    pub(crate) fn add(&mut self, level: LevelId, plan: &Arc<LevelPlan>) {
-        self.table_mut(plan.table).add(level, Arc::clone(plan));
+    /// Adds a level over a table whose rows are told apart by `identity`. Returns whether the
+    /// table's levels are indexed from now on; then the rows of their windows are to be counted.
+    pub(crate) fn add(
+        &mut self,
+        level: LevelId,
+        plan: &Arc<LevelPlan>,
+        identity: &KeySpec,
+    ) -> bool {
+        self.table_mut(plan.table).add(level, Arc::clone(plan), identity)
+    }
+
+    /// Where the rows of a table's windows are counted, if they are.
+    #[inline]
+    pub(crate) fn shown(&mut self, table: TableId) -> Option<&mut Shown> {
+        let levels = match table.derived_number() {
+            None => self.base.get_mut(table.0 as usize),
+            Some(number) => self.derived.get_mut(number as usize),
+        };
+        levels?.index.as_mut().map(|index| &mut index.shown)
     }
 
     /// Takes a level over a table away.
@@ -92,6 +120,28 @@ impl Dispatch {
         if !binding.constants.is_empty() {
             self.table_mut(table).forget(level, &constants(binding));
         }
+    }
+
+    /// Notes how far the windows of a level reach.
+    #[inline]
+    pub(crate) fn set_reach(&mut self, id: LevelId, level: &Level) {
+        self.table_mut(level.table).set_reach(id, || member::reach(level));
+    }
+
+    /// Follows what a transaction has changed in these windows of a level.
+    #[inline]
+    pub(crate) fn settle(&mut self, id: LevelId, level: &Level, changed: &[u32]) {
+        let LevelInput::Scan(_) = level.input else { return };
+        let Some(shown) = self.shown(level.table) else { return };
+        let windows = changed.iter().map(|partition| &level.partition(*partition).window);
+        for change in windows.flat_map(Window::log) {
+            match (&change.old, &change.new) {
+                (None, Some(row)) => shown.add(row, id),
+                (Some(row), None) => shown.remove(row, id),
+                _ => {}
+            }
+        }
+        self.set_reach(id, level);
     }
 
     /// Bytes of the lists and indexes.
@@ -134,10 +184,6 @@ impl Graph {
             return;
         }
         let Some(index) = self.dispatch.table_mut(table).index.take() else { return };
-        for level in index.always() {
-            self.level_mut(level).batch.concern.all = true;
-            self.enqueue(queue, level);
-        }
         for (at, delta) in (0u32..).zip(deltas) {
             index.concerned(delta, &mut |level| {
                 self.level_mut(level).batch.concern.add(at);
@@ -171,5 +217,37 @@ impl Graph {
         };
         self.level_mut(level).batch.concern.all = true;
         self.enqueue(queue, level);
+    }
+
+    /// Counts the rows in the windows of all levels over a table whose levels have been indexed.
+    pub(crate) fn count_shown(&mut self, table: TableId) {
+        let Some(levels) = self.dispatch.table(table) else { return };
+        for id in levels.levels().collect::<Vec<LevelId>>() {
+            // A level that is only being made has no windows.
+            let Some(Some(level)) = self.levels.get(id.0 as usize) else { continue };
+            self.dispatch.set_reach(id, level);
+            let Some(shown) = self.dispatch.shown(table) else { return };
+            let windows = level.partitions.iter().map(|(_, partition)| &partition.window);
+            windows.flat_map(|window| window.rows().iter()).for_each(|(_, row)| shown.add(row, id));
+        }
+    }
+
+    /// Counts the rows of a partition that has been filled, or has been dropped from the level.
+    pub(crate) fn note_shown(
+        &mut self,
+        id: LevelId,
+        level: &Level,
+        held: &Partition,
+        filled: bool,
+    ) {
+        let LevelInput::Scan(_) = level.input else { return };
+        self.dispatch.set_reach(id, level);
+        let Some(shown) = self.dispatch.shown(level.table) else { return };
+        for (_, row) in held.window.rows().iter() {
+            match filled {
+                true => shown.add(row, id),
+                false => shown.remove(row, id),
+            }
+        }
     }
 }

@@ -5,11 +5,11 @@ use indexmap::{IndexMap, IndexSet};
 use crate::delta::ColumnSet;
 use crate::key::KeyBuffer;
 use crate::level::{LevelId, fixed_hasher};
-use crate::plan::{Input, LevelPlan};
 use crate::row::Row;
 
-use super::cover::{Cover, Reading, cover};
+use super::cover::Reading;
 use super::intervals::Intervals;
+use super::member::Member;
 
 /// The intervals of one reading.
 #[derive(Debug)]
@@ -37,8 +37,9 @@ impl Default for Shelf {
 
 impl Shelf {
     /// Adds a level. O(log n) per interval of its cover.
-    pub(super) fn add(&mut self, level: LevelId, plan: &LevelPlan) {
-        let Some(cover) = cover_of(plan) else {
+    pub(super) fn add(&mut self, member: &Member<'_>) {
+        let level = member.level;
+        let Some(cover) = member.cover() else {
             self.always.insert(level);
             return;
         };
@@ -53,8 +54,9 @@ impl Shelf {
     }
 
     /// Takes a level away. O(log n) per interval of its cover.
-    pub(super) fn remove(&mut self, level: LevelId, plan: &LevelPlan) {
-        let Some(cover) = cover_of(plan) else {
+    pub(super) fn remove(&mut self, member: &Member<'_>) {
+        let level = member.level;
+        let Some(cover) = member.cover() else {
             self.always.swap_remove(&level);
             return;
         };
@@ -95,12 +97,5 @@ impl Shelf {
         let intervals: usize = self.trees.values().map(|tree| tree.intervals.bytes()).sum();
         let always = self.always.capacity() * (size_of::<LevelId>() + 2 * size_of::<usize>());
         trees + intervals + always
-    }
-}
-
-fn cover_of(plan: &LevelPlan) -> Option<Cover> {
-    match &plan.input {
-        Input::Scan { condition, .. } => cover(condition),
-        Input::Junction { .. } => None,
     }
 }

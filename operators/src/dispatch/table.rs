@@ -5,11 +5,15 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use smallvec::SmallVec;
 
-use crate::key::Key;
+use crate::delta::ColumnSet;
+use crate::key::{Key, KeySpec};
 use crate::level::{LevelId, fixed_hasher};
 use crate::plan::{Input, LevelPlan};
+use crate::route::reads;
 
-use super::index::Index;
+use super::intervals::Interval;
+use super::member::{self, Member};
+use super::readers::Readers;
 
 /// Up to this many levels of a table are visited one by one.
 pub(super) const FEW: usize = 8;
@@ -22,13 +26,20 @@ const CONSTANTS_MAX: usize = 16;
 #[derive(Debug)]
 pub(super) struct TableLevels {
     listed: IndexMap<LevelId, Listed, ahash::RandomState>,
-    pub(super) index: Option<Box<Index>>,
+    pub(super) index: Option<Box<Readers>>,
 }
 
 /// One level, and for which rows it is in the index.
 #[derive(Debug)]
 struct Listed {
     plan: Arc<LevelPlan>,
+    /// The columns whose values decide where a row belongs.
+    reads: ColumnSet,
+    /// Where the first column of its order must lie for a row to come into a window, as far as its
+    /// windows say.
+    reach: Option<Interval>,
+    /// Whether the level is found by its reach where that is known.
+    found_by_reach: bool,
     places: Places,
 }
 
@@ -57,22 +68,32 @@ impl TableLevels {
         self.listed.get_index(position).map(|(level, _)| *level)
     }
 
-    /// Adds a level for which no constants are in use yet.
-    pub(super) fn add(&mut self, level: LevelId, plan: Arc<LevelPlan>) {
+    /// The levels.
+    pub(super) fn levels(&self) -> impl Iterator<Item = LevelId> {
+        self.listed.keys().copied()
+    }
+
+    /// Adds a level for which no constants are in use yet, over a table whose rows are told apart
+    /// by `identity`. Returns whether the levels are indexed from now on.
+    pub(super) fn add(&mut self, level: LevelId, plan: Arc<LevelPlan>, identity: &KeySpec) -> bool {
         let places = match lifted(&plan) {
             [] => Places::Any,
             _ => Places::Constants(SmallVec::new()),
         };
-        let listed = Listed { plan, places };
+        let reads = reads(&plan);
+        let found_by_reach = member::found_by_reach(&plan);
+        let listed = Listed { plan, reads, reach: None, found_by_reach, places };
         if let Some(index) = &mut self.index {
             listed.put(index, level);
         }
         self.listed.insert(level, listed);
-        if self.index.is_none() && self.listed.len() > FEW {
-            let mut index = Box::new(Index::default());
-            self.listed.iter().for_each(|(level, listed)| listed.put(&mut index, *level));
-            self.index = Some(index);
+        if self.index.is_some() || self.listed.len() <= FEW {
+            return false;
         }
+        let mut index = Box::new(Readers::new(identity.clone()));
+        self.listed.iter().for_each(|(level, listed)| listed.put(&mut index, *level));
+        self.index = Some(index);
+        true
     }
 
     /// Takes a level away.
@@ -102,7 +123,7 @@ impl TableLevels {
         if known.len() < CONSTANTS_MAX {
             known.push((constants.clone(), 1));
             if let Some(index) = &mut self.index {
-                index.add(level, &listed.plan, lifted(&listed.plan), constants);
+                listed.put_for(index, level, constants);
             }
             return;
         }
@@ -124,8 +145,23 @@ impl TableLevels {
         if known[at].1 == 0 {
             known.swap_remove(at);
             if let Some(index) = &mut self.index {
-                index.remove(level, &listed.plan, lifted(&listed.plan), constants);
+                listed.take_for(index, level, constants);
             }
+        }
+    }
+
+    /// Notes how far the windows of a level reach, where that is what it is found by.
+    pub(super) fn set_reach(&mut self, level: LevelId, reach: impl FnOnce() -> Option<Interval>) {
+        let Some(index) = &mut self.index else { return };
+        let Some(listed) = self.listed.get_mut(&level) else { return };
+        if !listed.found_by_reach {
+            return;
+        }
+        let reach = reach();
+        if reach != listed.reach {
+            listed.take(index, level);
+            listed.reach = reach;
+            listed.put(index, level);
         }
     }
 
@@ -137,24 +173,34 @@ impl TableLevels {
 }
 
 impl Listed {
-    fn put(&self, index: &mut Index, level: LevelId) {
+    fn member(&self, level: LevelId) -> Member<'_> {
+        Member { level, plan: &self.plan, reads: self.reads, reach: self.reach.as_ref() }
+    }
+
+    fn put(&self, index: &mut Readers, level: LevelId) {
         match &self.places {
-            Places::Any => index.add(level, &self.plan, &[], &Key::default()),
+            Places::Any => index.add(&self.member(level), &[], &Key::default()),
             Places::Constants(known) => {
-                let lifted = lifted(&self.plan);
-                known.iter().for_each(|(key, _)| index.add(level, &self.plan, lifted, key));
+                known.iter().for_each(|(key, _)| self.put_for(index, level, key));
             }
         }
     }
 
-    fn take(&self, index: &mut Index, level: LevelId) {
+    fn put_for(&self, index: &mut Readers, level: LevelId, constants: &Key) {
+        index.add(&self.member(level), lifted(&self.plan), constants);
+    }
+
+    fn take(&self, index: &mut Readers, level: LevelId) {
         match &self.places {
-            Places::Any => index.remove(level, &self.plan, &[], &Key::default()),
+            Places::Any => index.remove(&self.member(level), &[], &Key::default()),
             Places::Constants(known) => {
-                let lifted = lifted(&self.plan);
-                known.iter().for_each(|(key, _)| index.remove(level, &self.plan, lifted, key));
+                known.iter().for_each(|(key, _)| self.take_for(index, level, key));
             }
         }
+    }
+
+    fn take_for(&self, index: &mut Readers, level: LevelId, constants: &Key) {
+        index.remove(&self.member(level), lifted(&self.plan), constants);
     }
 }
 

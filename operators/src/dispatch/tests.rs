@@ -1,10 +1,12 @@
 //! Levels found through the index against conditions tested one by one.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::index::Index;
+use super::readers::Readers;
+use super::shown::Shown;
 use super::table::{FEW, TableLevels};
 use crate::delta::Delta;
 use crate::expr::{Affinity, Collation, Expr};
@@ -13,6 +15,7 @@ use crate::key::{Direction, Key, KeyBuffer, KeySpec, encode};
 use crate::level::LevelId;
 use crate::plan::{Condition, Input, LevelPlan};
 use crate::predicate::{CompareOp, Operand, Predicate, ValueSet};
+use crate::route::reads;
 use crate::row::Row;
 use crate::schema::TableId;
 use crate::value::Value;
@@ -116,7 +119,12 @@ fn condition() -> impl Strategy<Value = Condition> {
 }
 
 fn row() -> impl Strategy<Value = Row> {
-    prop::collection::vec(value(), COLUMNS).prop_map(|values| Row::new(&values))
+    prop::collection::vec(value(), COLUMNS).prop_map(|values| numbered(&values))
+}
+
+/// A row of these values and a number.
+fn numbered(values: &[Value]) -> Row {
+    Row::new(&[values, &[Value::Int(1)]].concat())
 }
 
 fn plan(condition: Condition) -> Arc<LevelPlan> {
@@ -126,11 +134,21 @@ fn plan(condition: Condition) -> Arc<LevelPlan> {
 fn lifting(lifted: &[usize], condition: Condition) -> Arc<LevelPlan> {
     let partition = lifted.to_vec();
     let input = Input::Scan { partition, correlated: 0, condition, gates: Vec::new() };
-    Arc::new(LevelPlan { table: TableId(0), input, order: KeySpec::asc(&[0]), related: Vec::new() })
+    Arc::new(LevelPlan {
+        table: TableId(0),
+        input,
+        order: KeySpec::asc(&[COLUMNS]),
+        related: Vec::new(),
+    })
 }
 
-fn visited(index: &Index, delta: &Delta) -> Vec<LevelId> {
-    let mut levels: Vec<LevelId> = index.always().collect();
+/// Rows are told apart by a column that no level reads for anything else.
+fn identity() -> KeySpec {
+    KeySpec::asc(&[COLUMNS])
+}
+
+fn visited(index: &Readers, delta: &Delta) -> Vec<LevelId> {
+    let mut levels = Vec::new();
     index.concerned(delta, &mut |level| levels.push(level));
     levels.sort_unstable();
     levels.dedup();
@@ -158,14 +176,15 @@ proptest! {
     ) {
         let mut levels = TableLevels::default();
         for (id, condition) in (0u32..).zip(&conditions) {
-            levels.add(LevelId(id), plan(condition.clone()));
+            levels.add(LevelId(id), plan(condition.clone()), &identity());
         }
         let index = levels.index.as_ref().expect("many levels");
         for delta in changes(&rows) {
             let found = visited(index, &delta);
             for (id, condition) in (0u32..).zip(&conditions) {
                 let sides = delta.old.iter().chain(&delta.new);
-                if sides.into_iter().any(|row| may_pass(condition, row)) {
+                let read = delta.changed.intersects(reads(&plan(condition.clone())));
+                if read && sides.into_iter().any(|row| may_pass(condition, row)) {
                     prop_assert!(
                         found.contains(&LevelId(id)), "{:?}\n{:?}", condition, delta
                     );
@@ -215,7 +234,7 @@ proptest! {
         let late = late.min(specs.len());
         for (at, (condition, column, constants, gone)) in specs.iter().enumerate() {
             let id = LevelId(at as u32);
-            levels.add(id, lifting(&[*column], condition.clone()));
+            levels.add(id, lifting(&[*column], condition.clone()), &identity());
             constants.iter().for_each(|value| levels.learn(id, &key_of(std::slice::from_ref(value))));
             let gone = (*gone).min(constants.len());
             for value in &constants[..gone] {
@@ -225,7 +244,9 @@ proptest! {
             if at == late {
                 // The index is made while constants are in use.
                 let none = Condition::Always(false);
-                (1000..1000 + FEW as u32).for_each(|id| levels.add(LevelId(id), plan(none.clone())));
+                for id in 1000..1000 + FEW as u32 {
+                    levels.add(LevelId(id), plan(none.clone()), &identity());
+                }
             }
         }
         let Some(index) = &levels.index else { return Ok(()) };
@@ -236,7 +257,9 @@ proptest! {
                     let held = row.get(*column).to_owned();
                     in_use[at].contains(&held) && may_pass(condition, row)
                 };
-                if delta.old.iter().chain(&delta.new).any(passes) {
+                let plan = lifting(&[*column], condition.clone());
+                let read = delta.changed.intersects(reads(&plan));
+                if read && delta.old.iter().chain(&delta.new).any(passes) {
                     prop_assert!(found.contains(&LevelId(at as u32)), "{:?}", delta);
                 }
             }
@@ -245,14 +268,74 @@ proptest! {
 }
 
 #[test]
+fn a_level_is_found_by_the_columns_that_it_reads_or_the_rows_that_it_holds() {
+    let mut levels = TableLevels::default();
+    for id in 0..30u32 {
+        let condition = compare(id as usize % COLUMNS, CompareOp::Gt, 0);
+        levels.add(LevelId(id), plan(condition), &identity());
+    }
+    let row = |a: i64, b: i64| numbered(&[Value::Int(a), Value::Int(b), Value::Int(5)]);
+    let found = |levels: &TableLevels, old: Row, new: Row| {
+        let index = levels.index.as_ref().expect("many levels");
+        let levels = visited(index, &Delta::update(old, new).expect("a change"));
+        levels.into_iter().map(|level| level.0).collect::<Vec<u32>>()
+    };
+    let of = |column: u32| (0..30).filter(move |id| id % 3 == column).collect::<Vec<u32>>();
+    assert_eq!(found(&levels, row(1, 1), row(2, 1)), of(0));
+    assert_eq!(found(&levels, row(1, 1), row(1, 2)), of(1));
+    assert_eq!(found(&levels, row(1, 1), row(1, -2)), of(1));
+    assert_eq!(found(&levels, row(-1, -1), row(-2, -2)), []);
+    let index = levels.index.as_mut().expect("many levels");
+    index.shown.add(&row(1, 1), LevelId(8));
+    assert_eq!(found(&levels, row(-1, 7), row(-2, 7)), [8]);
+    assert_eq!(visited(levels.index.as_ref().expect("many"), &Delta::insert(row(-1, -1))), {
+        of(2).into_iter().map(LevelId).collect::<Vec<_>>()
+    });
+}
+
+proptest! {
+    #[test]
+    fn rows_are_counted_for_each_window(
+        steps in prop::collection::vec((0..6i64, 0..40u32, any::<bool>()), 0..200),
+    ) {
+        let row = |n: i64| Row::new(&[Value::Null, Value::Int(n)]);
+        let mut shown = Shown::new(KeySpec::asc(&[1]));
+        let mut model: BTreeMap<(i64, u32), u32> = BTreeMap::new();
+        for (n, level, comes) in steps {
+            let count = model.entry((n, level)).or_default();
+            match comes {
+                true => *count += 1,
+                false if *count == 0 => {}
+                false => *count -= 1,
+            }
+            match comes {
+                true => shown.add(&row(n), LevelId(level)),
+                false => shown.remove(&row(n), LevelId(level)),
+            }
+        }
+        model.retain(|_, count| *count > 0);
+        for n in 0..6 {
+            let mut found = Vec::new();
+            shown.visit(&row(n), &mut |level| found.push(level.0));
+            let expected: Vec<u32> = model.range((n, 0)..=(n, u32::MAX)).map(|(key, _)| key.1).collect();
+            prop_assert_eq!(found, expected);
+        }
+        for ((n, level), count) in model {
+            (0..count).for_each(|_| shown.remove(&row(n), LevelId(level)));
+        }
+        prop_assert!(shown.is_empty());
+    }
+}
+
+#[test]
 fn constants_and_conditions_are_looked_up_together() {
     let mut levels = TableLevels::default();
     for id in 0..100u32 {
         let above = compare(1, CompareOp::Gt, i64::from(id % 10));
-        levels.add(LevelId(id), lifting(&[0], above));
+        levels.add(LevelId(id), lifting(&[0], above), &identity());
         levels.learn(LevelId(id), &key_of(&[Value::Int(i64::from(id / 10))]));
     }
-    let row = |owner, n| Row::new(&[Value::Int(owner), Value::Int(n), Value::Null]);
+    let row = |owner, n| numbered(&[Value::Int(owner), Value::Int(n), Value::Null]);
     let count = |levels: &TableLevels, delta: &Delta| {
         levels.index.as_ref().map(|index| visited(index, delta).len())
     };
@@ -273,9 +356,9 @@ fn constants_and_conditions_are_looked_up_together() {
 fn found(conditions: impl IntoIterator<Item = Condition>, number: i64) -> usize {
     let mut levels = TableLevels::default();
     for (id, condition) in (0u32..).zip(conditions) {
-        levels.add(LevelId(id), plan(condition));
+        levels.add(LevelId(id), plan(condition), &identity());
     }
-    let row = Row::new(&[Value::Int(number), Value::Null, Value::Null]);
+    let row = numbered(&[Value::Int(number), Value::Null, Value::Null]);
     visited(levels.index.as_ref().expect("many levels"), &Delta::insert(row)).len()
 }
 
@@ -313,14 +396,14 @@ fn the_narrowest_of_several_conditions_is_looked_up() {
 fn levels_come_and_go_around_the_threshold() {
     let mut levels = TableLevels::default();
     let add = |levels: &mut TableLevels, id: u32| {
-        levels.add(LevelId(id), plan(compare(0, CompareOp::Gt, i64::from(id))));
+        levels.add(LevelId(id), plan(compare(0, CompareOp::Gt, i64::from(id))), &identity());
     };
     (0..FEW as u32).for_each(|id| add(&mut levels, id));
     assert!(levels.index.is_none());
     (FEW as u32..2 * FEW as u32).for_each(|id| add(&mut levels, id));
     assert!(levels.index.is_some());
     (0..FEW as u32).for_each(|id| levels.remove(LevelId(id)));
-    let row = Row::new(&[Value::Int(FEW as i64 + 2), Value::Null, Value::Null]);
+    let row = numbered(&[Value::Int(FEW as i64 + 2), Value::Null, Value::Null]);
     let delta = Delta::insert(row);
     let index = levels.index.as_ref().expect("kept for a while");
     assert_eq!(visited(index, &delta), [LevelId(FEW as u32), LevelId(FEW as u32 + 1)]);

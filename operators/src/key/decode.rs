@@ -83,6 +83,11 @@ pub fn encoded_len(bytes: &[u8], direction: Direction) -> Option<usize> {
     (payload.len() >= payload_len).then_some(1 + payload_len)
 }
 
+/// An encoding in one direction as it is in the other.
+pub(crate) fn inverted(bytes: &[u8]) -> KeyBuffer {
+    bytes.iter().map(|byte| !byte).collect()
+}
+
 fn mask(direction: Direction) -> u8 {
     match direction {
         Direction::Asc => 0,
