@@ -207,6 +207,26 @@ fn a_range_over_the_order_is_not_searched_for() {
     }
 }
 
+#[test]
+fn rows_that_are_listed_by_key_are_not_searched_for() {
+    let db = verified();
+    db.load("item", (0..5000).map(|id| item(id, id))).expect("rows");
+    let listed = Query::table("item").filter(col("id").in_([7, 4000, 12, 9999]));
+    let live = db
+        .subscribe(listed.filter(col("done").eq(false)).order_by("n", Desc).limit(2))
+        .expect("a sound query");
+    let ids = || -> Vec<i64> {
+        live.rows().iter().filter_map(|row| row.get("id").and_then(|id| id.as_i64())).collect()
+    };
+    assert_eq!(ids(), [4000, 12]);
+    assert_eq!(live.explain().report().stats.hydrate_rows_in, 3);
+    db.transaction(|tx| tx.delete("item", row! { id: 12 })).expect("a row");
+    assert_eq!(ids(), [4000, 7]);
+    assert_eq!(live.explain().report().stats.refill_rows_in, 2);
+    db.transaction(|tx| tx.insert("item", item(9999, 9999))).expect("a row");
+    assert_eq!(ids(), [9999, 4000]);
+}
+
 /// Lists whose conditions say nothing of where their rows are.
 #[test]
 fn limited_lists_are_found_by_their_last_rows() {

@@ -115,6 +115,11 @@ impl Graph {
         if filling.room == 0 {
             return Ok(true);
         }
+        if let Some(keys) = &scan.listed {
+            let from = from.as_ref();
+            let rows = self.look_up(source, level, scan, keys, route, binding, from, reads)?;
+            return Ok(!rows.into_iter().any(|(key, row)| filling.put(key, &row)));
+        }
         let Some(equal) = distinct_values(&scan.partition, route) else { return Ok(true) };
         let mut stretch = if scan.driver.is_some() { FIRST_STRETCH } else { usize::MAX };
         let mut read: usize = 0;

@@ -9,6 +9,7 @@ use crate::filter::Filter;
 use crate::graph::Graph;
 use crate::level::{Level, LevelEdge, LevelId, LevelInput, ScanInput, Slot};
 use crate::plan::{Edge, Input, LevelPlan};
+use crate::points::keys_of;
 use crate::route::{distinct_columns, reads};
 use crate::source::{ScanId, ScanShape, Source, SourceError};
 
@@ -80,6 +81,7 @@ impl Graph {
                 let correlated_by = gates.iter().flat_map(|gate| gate.columns.clone());
                 LevelInput::Scan(ScanInput {
                     scan: prepare(source, plan, partition)?,
+                    listed: keys_of(condition, &source.identity(plan.table)),
                     bounds: OrderBounds::of(condition, &plan.order).map(Box::new),
                     driver: driver.map(|slot| slot as Slot),
                     partition: partition.clone(),

@@ -77,6 +77,8 @@ pub(crate) struct ScanInput {
     pub(crate) scan: ScanId,
     /// Where in the order its rows can be at all, if the condition says so.
     pub(crate) bounds: Option<Box<OrderBounds>>,
+    /// The keys of the only rows that can pass, if the condition lists them.
+    pub(crate) listed: Option<Box<[Key]>>,
     /// A gate that must be open for any row of the level, from which the rows can be found.
     pub(crate) driver: Option<Slot>,
     /// Columns whose values decide where a row belongs. A change elsewhere only changes content.

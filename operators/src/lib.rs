@@ -93,6 +93,7 @@ pub mod packed;
 mod partition;
 mod patch;
 pub mod plan;
+mod points;
 pub mod predicate;
 pub mod relation;
 mod reread;

@@ -6,7 +6,7 @@
 
 use crate::delta::ColumnSet;
 use crate::expr::{Collation, Expr};
-use crate::key::{self, Direction, KeyBuffer, encode};
+use crate::key::{self, Direction, Key, KeyBuffer, encode};
 use crate::plan::Condition;
 use crate::predicate::{CompareOp, Operand, Predicate};
 use crate::row::Row;
@@ -72,6 +72,23 @@ pub(crate) fn bounds(condition: &Condition, column: usize) -> Option<Interval> {
         },
         Condition::All(parts) => {
             parts.iter().filter_map(|part| bounds(part, column)).reduce(Interval::intersection)
+        }
+        _ => None,
+    }
+}
+
+/// The encoded values of a column of which passing rows have one, where the condition lists them.
+pub(crate) fn listed(condition: &Condition, column: usize) -> Option<Vec<Key>> {
+    match condition {
+        Condition::Test(predicate) => of_predicate(predicate)?
+            .into_iter()
+            .map(|(reading, interval)| {
+                let is_listed = reading == Reading::Column(column) && interval.is_point();
+                is_listed.then_some(interval.lower)
+            })
+            .collect(),
+        Condition::All(parts) => {
+            parts.iter().filter_map(|part| listed(part, column)).min_by_key(Vec::len)
         }
         _ => None,
     }

@@ -28,7 +28,7 @@ use crate::source::{Source, SourceError};
 use crate::take::Window;
 
 use crate::partition::Partition;
-pub(crate) use cover::bounds;
+pub(crate) use cover::{bounds, listed};
 pub(crate) use intervals::Interval;
 use shown::Shown;
 use table::TableLevels;

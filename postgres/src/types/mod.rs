@@ -12,9 +12,9 @@
 //! | `text`, `varchar`, `char`, `name`, `xml`, enums | the text (a `char(n)` with its blanks) | `TEXT` |
 //! | `uuid`, `macaddr`, `bit`, `varbit` | text as the server writes it | `TEXT` |
 //! | `bytea` | the bytes | `BLOB` |
-//! | `json`, `jsonb` | JSON, the text as the server sends it | `JSON` |
-//! | arrays | JSON: lists, nested once per dimension; lower bounds are not kept | `JSON` |
-//! | composite types | JSON: an object of the fields in their order | `JSON` |
+//! | `json`, `jsonb` | JSON, the text as the server sends it | `JSON TEXT` |
+//! | arrays | JSON: lists, nested once per dimension; lower bounds are not kept | `JSON TEXT` |
+//! | composite types | JSON: an object of the fields in their order | `JSON TEXT` |
 //! | domains | what their base type becomes | that of the base type |
 //! | `inet`, `cidr`, ranges, multiranges, geometric types, `money`, `tsvector`, types of extensions, and all others | text as the server writes it | `TEXT` |
 //!
