@@ -104,7 +104,7 @@ fn the_core_depends_on_nothing_but_data_structures() {
 #[test]
 fn a_file_does_one_job() {
     let mut found = Vec::new();
-    for folder in ["operators/src", "src", "benches/src", "examples", "postgres"] {
+    for folder in ["operators/src", "src", "benches/src", "examples", "postgres", "sync"] {
         files(&root().join(folder), &mut found);
     }
     assert!(found.len() > 60, "{} files", found.len());
