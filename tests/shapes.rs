@@ -187,7 +187,7 @@ fn a_range_over_the_order_is_not_searched_for() {
             Some(limit) => db.subscribe(query.limit(limit)),
         };
         let live = live.expect("a sound query");
-        assert_eq!(live.rows().len(), limit.unwrap_or(17) as usize);
+        assert_eq!(live.rows().len(), limit.unwrap_or(17));
         let stats = live.explain().report().stats;
         assert!(stats.hydrate_rows_in <= 19, "{} rows were read", stats.hydrate_rows_in);
         // A refill ends where the range ends.
