@@ -30,6 +30,7 @@
 
 mod ask;
 mod copies;
+mod durability;
 mod flow;
 mod run;
 mod status;
