@@ -54,11 +54,12 @@ pub(crate) fn of_person(person: usize) -> [Query; 5] {
     ]
 }
 
-/// The ids of so many issues that are in everybody's first list and stay there.
+/// The ids of so many issues that are in everybody's first list and stay there. Once they have been
+/// updated they are the same again, in the same order.
 pub(crate) fn hot_sql(groups: usize, count: usize) -> String {
     let first_other = user_id(u32::try_from(groups).unwrap_or(0));
     format!(
-        "SELECT id FROM issue WHERE open AND owner_id >= '{first_other}' \
-         ORDER BY modified DESC, id LIMIT {count}"
+        "SELECT id FROM (SELECT id FROM issue WHERE open AND owner_id >= '{first_other}' \
+         ORDER BY modified DESC, id LIMIT {count}) hot ORDER BY id"
     )
 }
