@@ -34,6 +34,7 @@ mod durability;
 mod flow;
 mod run;
 mod status;
+mod tables;
 mod verify;
 
 use std::sync::Arc;
