@@ -16,7 +16,9 @@ impl Run {
         self.replica.refresh()?;
         let slot = &self.options.setup.slot;
         if self.replica.position().is_none_or(|position| position.slot != *slot) {
-            self.copy_everything(tables.clone())?;
+            self.copy_everything(tables)?;
+            // Some may have been made or dropped while the slot was made.
+            return self.copy_wanted(None);
         }
         self.copy_wanted(Some(tables))
     }
