@@ -3,18 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::durability::Syncing;
 use crate::event::Step;
 use crate::lsn::Lsn;
-use crate::replica::{Replica, ReplicaError};
+use crate::replica::ReplicaError;
 use crate::stream::{Delivery, Stream, StreamError};
 
 /// How long the follower waits for the stream before it looks around.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
-/// The same while a sync is under way, of which the server is to be told soon.
-const SYNC_PAUSE: Duration = Duration::from_millis(2);
-/// How long what was applied may wait until it begins to be made durable.
-const DURABLE_PAUSE: Duration = Duration::from_millis(100);
 
 /// The stream, and up to where it is applied.
 pub(super) struct Flow {
@@ -23,7 +18,6 @@ pub(super) struct Flow {
     pub(super) ended: Option<Delivery>,
     pub(super) applied: Lsn,
     pub(super) acknowledged: Lsn,
-    pub(super) syncing: Syncing,
     pub(super) durable_at: Instant,
     pub(super) status_at: Instant,
 }
@@ -34,8 +28,7 @@ impl Flow {
         if let Some(ended) = self.ended.take() {
             return Some(ended);
         }
-        let pause = if self.syncing.is_under_way() { SYNC_PAUSE } else { LOOK_PAUSE };
-        match self.stream.wait_for(pause) {
+        match self.stream.wait_for(LOOK_PAUSE) {
             None => None,
             Some(Some(delivery)) => Some(delivery),
             Some(None) => {
@@ -60,31 +53,5 @@ impl Flow {
                 None => {}
             }
         }
-    }
-
-    /// Has what was applied made durable and acknowledges what is; at once, or now and then.
-    pub(super) fn settle(
-        &mut self,
-        replica: &Replica,
-        now: Instant,
-        at_once: bool,
-    ) -> Result<(), ReplicaError> {
-        let durable = match at_once && self.applied > self.acknowledged {
-            true => {
-                replica.make_durable()?;
-                Some(self.applied)
-            }
-            false => self.syncing.done()?,
-        };
-        if let Some(durable) = durable.filter(|durable| *durable > self.acknowledged) {
-            self.stream.acknowledge(durable);
-            self.acknowledged = durable;
-        }
-        if self.applied > self.acknowledged && now.duration_since(self.durable_at) >= DURABLE_PAUSE
-        {
-            self.syncing.begin(self.applied);
-            self.durable_at = now;
-        }
-        Ok(())
     }
 }

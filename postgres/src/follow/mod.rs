@@ -30,7 +30,6 @@
 
 mod ask;
 mod copies;
-mod durability;
 mod flow;
 mod run;
 mod status;

@@ -9,7 +9,6 @@ use tokio::runtime::Runtime;
 use super::FollowOptions;
 use super::ask::{Asker, drop_slot};
 use super::copies::now;
-use super::durability::Syncing;
 use super::flow::Flow;
 use super::status::{Phase, SharedStatus};
 use super::verify::{Pending, Requests};
@@ -22,6 +21,8 @@ use crate::stream::{Backoff, Delivery, LastTransaction, Resume, Stream, StreamEr
 
 /// How long a pause lasts before it is looked whether it is to be stopped.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
+/// How long what was applied may wait to be made durable and acknowledged.
+const DURABLE_PAUSE: Duration = Duration::from_millis(100);
 /// How often the stream's status is copied.
 const STATUS_PAUSE: Duration = Duration::from_millis(200);
 
@@ -176,14 +177,11 @@ impl Run {
         let FollowOptions { config, setup, stream, .. } = &self.options;
         let stream = Stream::start(config.clone(), setup.clone(), resume, known, stream.clone());
         let stream = stream.map_err(|error| End::Failed(error.to_string()))?;
-        let syncing = Syncing::start(self.replica.durable());
-        let syncing = syncing.map_err(|error| End::Failed(format!("no thread: {error}")))?;
         let mut flow = Flow {
             stream,
             ended: None,
             applied: position.end,
             acknowledged: position.end,
-            syncing,
             durable_at: now(),
             status_at: now(),
         };
@@ -285,7 +283,13 @@ impl Run {
     /// Makes what was applied durable and acknowledges it, now and then.
     fn settle(&mut self, flow: &mut Flow, at_once: bool) -> Result<(), End> {
         let now = now();
-        flow.settle(&self.replica, now, at_once)?;
+        if flow.applied > flow.acknowledged
+            && (at_once || now.duration_since(flow.durable_at) >= DURABLE_PAUSE)
+        {
+            self.replica.make_durable()?;
+            flow.stream.acknowledge(flow.applied);
+            (flow.acknowledged, flow.durable_at) = (flow.applied, now);
+        }
         if at_once || now.duration_since(flow.status_at) >= STATUS_PAUSE {
             flow.status_at = now;
             let stream = flow.stream.status();

@@ -84,28 +84,6 @@ pub struct Replica {
     unlogged: u64,
 }
 
-/// Makes durable what was applied before it is asked.
-#[derive(Clone, Debug)]
-pub(crate) struct Durable {
-    path: PathBuf,
-}
-
-impl Durable {
-    pub(crate) fn make(&self) -> Result<(), ReplicaError> {
-        if self.path.as_os_str() == ":memory:" {
-            return Ok(());
-        }
-        let mut log = self.path.clone().into_os_string();
-        log.push("-wal");
-        let synced = std::fs::File::open(&log).and_then(|file| file.sync_data());
-        synced.map_err(|error| {
-            let context = format!("{}: syncing the write-ahead log", self.path.display());
-            let error = penstock::SourceError { context, reason: error.to_string() };
-            ReplicaError::Database(error.into())
-        })
-    }
-}
-
 impl std::fmt::Debug for Replica {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Replica").field("options", &self.options).finish_non_exhaustive()
@@ -276,12 +254,17 @@ impl Replica {
     /// # Errors
     /// A failing disk.
     pub fn make_durable(&self) -> Result<(), ReplicaError> {
-        self.durable().make()
-    }
-
-    /// What makes it durable, for another thread.
-    pub(crate) fn durable(&self) -> Durable {
-        Durable { path: self.options.path.clone() }
+        if self.options.path.as_os_str() == ":memory:" {
+            return Ok(());
+        }
+        let mut log = self.options.path.clone().into_os_string();
+        log.push("-wal");
+        let synced = std::fs::File::open(&log).and_then(|file| file.sync_data());
+        synced.map_err(|error| {
+            let context = format!("{}: syncing the write-ahead log", self.options.path.display());
+            let error = penstock::SourceError { context, reason: error.to_string() };
+            ReplicaError::Database(error.into())
+        })
     }
 
     /// Reads the bookkeeping again if an operation has failed so that it is not known; nothing otherwise.
