@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct Shared {
-    target: SocketAddr,
+    /// The port of this machine to which new connections go.
+    target: AtomicU16,
     /// Nothing is read or passed on; connections stay open.
     frozen: AtomicBool,
     /// New connections are closed at once.
@@ -31,6 +32,8 @@ struct Shared {
     budget: AtomicU64,
     passed: AtomicU64,
     accepted: AtomicU64,
+    /// Connections accepted before this many were are stranded.
+    stranded: AtomicU64,
     connections: Mutex<Vec<(TcpStream, TcpStream)>>,
 }
 
@@ -45,7 +48,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").map_err(named)?;
         let address = listener.local_addr().map_err(named)?;
         let shared = Arc::new(Shared {
-            target: SocketAddr::from(([127, 0, 0, 1], port)),
+            target: AtomicU16::new(port),
             frozen: AtomicBool::new(false),
             refusing: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -53,6 +56,7 @@ impl Proxy {
             budget: AtomicU64::new(u64::MAX),
             passed: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
+            stranded: AtomicU64::new(0),
             connections: Mutex::new(Vec::new()),
         });
         let accepting = Arc::clone(&shared);
@@ -84,6 +88,17 @@ impl Proxy {
     /// Passes on again, also what was held back.
     pub fn thaw(&self) {
         self.shared.frozen.store(false, Ordering::SeqCst);
+    }
+
+    /// The connections that there are stay open on both sides for ever, and nothing passes on them any
+    /// more, not even their end; new ones are served: what a firewall that forgets them looks like.
+    pub fn strand(&self) {
+        self.shared.stranded.store(self.connections_made(), Ordering::SeqCst);
+    }
+
+    /// New connections go to another server at this port.
+    pub fn point_to(&self, port: u16) {
+        self.shared.target.store(port, Ordering::SeqCst);
     }
 
     /// Whether new connections are closed at once.
@@ -135,28 +150,38 @@ impl Shared {
                 return;
             }
             let Ok(client) = client else { continue };
-            self.accepted.fetch_add(1, Ordering::SeqCst);
+            let number = self.accepted.fetch_add(1, Ordering::SeqCst);
             if self.refusing.load(Ordering::SeqCst) {
                 continue;
             }
-            let Ok(server) = TcpStream::connect(self.target) else { continue };
+            let target = ("127.0.0.1", self.target.load(Ordering::SeqCst));
+            let Ok(server) = TcpStream::connect(target) else { continue };
             let halves = || Ok::<_, std::io::Error>((client.try_clone()?, server.try_clone()?));
             let (Ok(kept), Ok(up), Ok(down)) = (halves(), halves(), halves()) else { continue };
             self.open().push(kept);
             let (upwards, downwards) = (Arc::clone(self), Arc::clone(self));
-            std::thread::spawn(move || upwards.pass(up.0, up.1, false));
-            std::thread::spawn(move || downwards.pass(down.1, down.0, true));
+            std::thread::spawn(move || upwards.pass(number, up.0, up.1, false));
+            std::thread::spawn(move || downwards.pass(number, down.1, down.0, true));
         }
     }
 
-    fn pass(&self, mut from: TcpStream, mut to: TcpStream, from_server: bool) {
+    fn holds_back(&self, number: u64) -> bool {
+        let held = self.frozen.load(Ordering::SeqCst) || self.is_stranded(number);
+        held && !self.closed.load(Ordering::SeqCst)
+    }
+
+    fn is_stranded(&self, number: u64) -> bool {
+        number < self.stranded.load(Ordering::SeqCst)
+    }
+
+    fn pass(&self, number: u64, mut from: TcpStream, mut to: TcpStream, from_server: bool) {
         let mut buffer = vec![0; 16 * 1024];
         while let Ok(count @ 1..) = from.read(&mut buffer) {
             let delay_ms = self.delay_ms.load(Ordering::SeqCst);
             if delay_ms > 0 {
                 std::thread::sleep(Duration::from_millis(delay_ms));
             }
-            while self.frozen.load(Ordering::SeqCst) && !self.closed.load(Ordering::SeqCst) {
+            while self.holds_back(number) {
                 std::thread::sleep(PAUSE);
             }
             let piece = &buffer[..count];
@@ -167,6 +192,9 @@ impl Shared {
             if to.write_all(piece).is_err() {
                 break;
             }
+        }
+        while self.is_stranded(number) && self.holds_back(number) {
+            std::thread::sleep(PAUSE);
         }
         let _ = from.shutdown(Shutdown::Both);
         let _ = to.shutdown(Shutdown::Both);

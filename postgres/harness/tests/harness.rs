@@ -126,6 +126,31 @@ fn heard(stream: &mut TcpStream, text: &[u8]) -> bool {
 }
 
 #[test]
+fn a_proxy_strands_connections_and_points_new_ones_elsewhere() {
+    let proxy = Proxy::to(echo()).expect("a proxy");
+    let connect = || TcpStream::connect(("127.0.0.1", proxy.port())).expect("connected");
+    let mut stranded = connect();
+    assert_eq!(said(&mut stranded, b"hello"), Some(5));
+    proxy.strand();
+    stranded.set_read_timeout(Some(std::time::Duration::from_millis(200))).expect("a time-out");
+    assert_eq!(said(&mut stranded, b"hello"), None, "nothing comes, and no end either");
+    assert_eq!(said(&mut connect(), b"hello"), Some(5));
+    let nobody = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    proxy.point_to(nobody.port());
+    assert_eq!(said(&mut connect(), b"hello"), Some(0), "it is closed at once");
+}
+
+/// How many bytes come back; none if nothing does in time.
+fn said(to: &mut TcpStream, what: &[u8]) -> Option<usize> {
+    let _ = to.write_all(what);
+    match to.read(&mut [0; 16]) {
+        Ok(count) => Some(count),
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Some(0),
+        Err(_) => None,
+    }
+}
+
+#[test]
 fn a_proxy_passes_freezes_and_cuts() {
     let proxy = Proxy::to(echo()).expect("a proxy");
     let connect = || TcpStream::connect(("127.0.0.1", proxy.port())).expect("connected");

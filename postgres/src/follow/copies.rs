@@ -38,9 +38,10 @@ impl<'r> Sink<'r> {
     fn spec(&mut self, table: &SourceTable) -> Result<TableSpec, ReplicaError> {
         let (relation, name) = (&table.relation, &table.relation.name);
         let ask = ReplicaError::Server;
-        let gone = || ReplicaError::Refused {
-            table: name.clone(),
-            reason: "it was dropped or altered while it was to be copied".to_owned(),
+        // It is copied again, as it is then.
+        let gone = || {
+            let table = name.to_string();
+            ReplicaError::Server(format!("{table} was dropped or altered while it was copied"))
         };
         let described = self.asker.describe(relation.id).map_err(ask)?.ok_or_else(gone)?;
         let number = |column: &crate::table::Column| {

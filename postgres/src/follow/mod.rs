@@ -33,6 +33,7 @@ mod copies;
 mod flow;
 mod run;
 mod status;
+mod tables;
 mod verify;
 
 use std::sync::Arc;

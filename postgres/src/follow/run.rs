@@ -8,15 +8,15 @@ use tokio::runtime::Runtime;
 
 use super::FollowOptions;
 use super::ask::{Asker, drop_slot};
-use super::copies::{Sink, now};
+use super::copies::now;
 use super::flow::Flow;
 use super::status::{Phase, SharedStatus};
 use super::verify::{Pending, Requests};
 use crate::event::{Header, Step};
 use crate::lsn::Lsn;
 use crate::replica::{Replica, ReplicaError, TableState};
-use crate::setup::{SetupError, SlotState, SourceTable, followed_tables, set_up};
-use crate::snapshot::{CopyError, checksums, copy_all, copy_tables};
+use crate::setup::{SetupError, set_up};
+use crate::snapshot::{CopyError, checksums};
 use crate::stream::{Backoff, Delivery, LastTransaction, Resume, Stream, StreamError};
 
 /// How long a pause lasts before it is looked whether it is to be stopped.
@@ -27,7 +27,7 @@ const DURABLE_PAUSE: Duration = Duration::from_millis(100);
 const STATUS_PAUSE: Duration = Duration::from_millis(200);
 
 /// Why a round came to its end.
-enum End {
+pub(super) enum End {
     /// It is to be stopped.
     Stopped,
     /// It may work again after a pause.
@@ -39,10 +39,10 @@ enum End {
 }
 
 pub(super) struct Run {
-    options: FollowOptions,
-    replica: Replica,
-    runtime: Runtime,
-    status: SharedStatus,
+    pub(super) options: FollowOptions,
+    pub(super) replica: Replica,
+    pub(super) runtime: Runtime,
+    pub(super) status: SharedStatus,
     stopping: Arc<AtomicBool>,
     requests: Requests,
     pending: Option<Pending>,
@@ -63,9 +63,13 @@ impl From<ReplicaError> for End {
 
 impl From<CopyError> for End {
     fn from(error: CopyError) -> End {
-        match error.is_passing() {
-            true => End::Passing(error.to_string()),
-            false => End::Failed(error.to_string()),
+        match error {
+            CopyError::Sink(error) => match error.downcast::<ReplicaError>() {
+                Ok(error) => End::from(*error),
+                Err(error) => End::Failed(CopyError::Sink(error).to_string()),
+            },
+            error if error.is_passing() => End::Passing(error.to_string()),
+            error => End::Failed(error.to_string()),
         }
     }
 }
@@ -134,8 +138,8 @@ impl Run {
 
     /// Notes that the stream has to begin anew, and drops a slot that is of no use.
     fn give_slot_up(&mut self) -> Result<(), String> {
-        self.replica.give_up().map_err(|error| error.to_string())?;
         let (config, slot) = (&self.options.config, &self.options.setup.slot);
+        self.replica.give_up(slot).map_err(|error| error.to_string())?;
         let dropped = self.runtime.block_on(async {
             let session = config.connect().await?;
             drop_slot(&session, slot).await
@@ -156,103 +160,9 @@ impl Run {
             }
             Err(error) => return End::Failed(error.to_string()),
         };
-        let slot = self.options.setup.slot.clone();
-        let known = self.replica.position().is_some_and(|position| position.slot == slot);
-        if !known {
-            if let Err(end) = self.copy_everything(ready.tables) {
-                return end;
-            }
-        } else if let Err(end) = self.copy_wanted(Some(ready.tables)) {
-            return end;
-        }
-        match self.stream(backoff) {
+        match self.copied(ready.tables).and_then(|()| self.stream(backoff)) {
             Ok(end) | Err(end) => end,
         }
-    }
-
-    /// Makes the slot and copies all tables.
-    fn copy_everything(&mut self, tables: Vec<SourceTable>) -> Result<(), End> {
-        let (config, setup) = (&self.options.config, &self.options.setup);
-        let given_up = self.replica.position().is_some_and(|position| position.slot.is_empty());
-        let slot = self.runtime.block_on(async {
-            let session = config.connect().await?;
-            let slot = SlotState::read(&session, &setup.slot).await?;
-            if given_up && slot.as_ref().is_some_and(|slot| slot.active_process.is_none()) {
-                drop_slot(&session, &setup.slot).await?;
-                return Ok(None);
-            }
-            Ok::<_, crate::connect::ServerError>(slot)
-        });
-        let slot = slot.map_err(|error| End::Passing(error.to_string()))?;
-        match slot {
-            None => {}
-            Some(SlotState { active_process: Some(process), .. }) => {
-                return Err(End::Passing(format!(
-                    "the replication slot {} is in use by process {process}; stop that, or choose another name",
-                    setup.slot
-                )));
-            }
-            Some(_) => {
-                return Err(End::Failed(format!(
-                    "the replication slot {0} is there already, and this replica does not know it: it may belong to \
-                     another one; choose another name, or if it is of no use run SELECT pg_drop_replication_slot('{0}')",
-                    setup.slot
-                )));
-            }
-        }
-        self.copy(tables, true)
-    }
-
-    /// Copies the tables that are not copied yet, and drops those that the server has no more.
-    fn copy_wanted(&mut self, tables: Option<Vec<SourceTable>>) -> Result<(), End> {
-        let tables = match tables {
-            Some(tables) => tables,
-            None => self.source_tables()?,
-        };
-        let known: Vec<u32> = self.replica.tables().map(|(id, ..)| id).collect();
-        for id in known {
-            if !tables.iter().any(|table| table.relation.id == id) {
-                self.replica.forget(id)?;
-            }
-        }
-        let is_wanted = |table: &SourceTable| {
-            let found = self.replica.tables().find(|(id, ..)| *id == table.relation.id);
-            found.is_none_or(|(.., state)| matches!(state, TableState::Wanted { .. }))
-        };
-        let wanted: Vec<SourceTable> = tables.into_iter().filter(is_wanted).collect();
-        for table in &wanted {
-            let (id, name) = (table.relation.id, &table.relation.name);
-            if self.replica.tables().all(|(known, ..)| known != id) {
-                self.replica.want(id, name, "it is new")?;
-            }
-        }
-        if wanted.is_empty() { Ok(()) } else { self.copy(wanted, false) }
-    }
-
-    fn source_tables(&self) -> Result<Vec<SourceTable>, End> {
-        let (config, setup) = (&self.options.config, &self.options.setup);
-        let tables = self.runtime.block_on(async {
-            let session = config.connect().await?;
-            followed_tables(&session, setup).await
-        });
-        tables.map_err(|error| End::Passing(error.to_string()))
-    }
-
-    fn copy(&mut self, tables: Vec<SourceTable>, make_slot: bool) -> Result<(), End> {
-        self.status.update(|status| {
-            status.phase = Phase::Copying;
-            status.copy = super::CopyProgress { tables: tables.len() as u64, ..Default::default() };
-        });
-        let FollowOptions { config, setup, connections, .. } = &self.options;
-        let asker = Asker { runtime: &self.runtime, config, session: None };
-        let mut sink = Sink::new(&mut self.replica, asker, setup, &self.status);
-        match make_slot {
-            true => copy_all(config, setup, tables, *connections, &mut sink).map(drop)?,
-            false => copy_tables(config, setup, tables, *connections, &mut sink)?,
-        }
-        self.replica.make_durable()?;
-        self.status.update(|status| status.copy.table = None);
-        Ok(())
     }
 
     /// Applies the stream until it ends.
@@ -277,6 +187,10 @@ impl Run {
         };
         self.status.update(|status| status.applied = position.end);
         loop {
+            if flow.applied > position.end {
+                // Not a connection by itself: what is applied may fail every time.
+                backoff.reset();
+            }
             if self.is_stopping() {
                 self.settle(&mut flow, true)?;
                 return Ok(End::Stopped);
@@ -289,7 +203,6 @@ impl Run {
                 None => {}
                 Some(Delivery::Connected { timeline }) => {
                     self.replica.set_timeline(timeline)?;
-                    backoff.reset();
                     self.status.update(|status| status.phase = Phase::Streaming);
                 }
                 Some(Delivery::Step(Step::Begin(header))) => {

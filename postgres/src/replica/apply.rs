@@ -74,7 +74,9 @@ impl Replica {
             return Ok(Applied { end: position.end, is_repeated: true, ..Applied::default() });
         }
         let (logs, floor) = (self.options.log.is_some(), self.log_floor);
+        self.refresh()?;
         let tables = std::mem::take(&mut self.tables);
+        self.is_stale = true;
         let mut run = Run {
             header,
             server,
@@ -121,6 +123,7 @@ impl Replica {
         };
         let end = position.end;
         (self.tables, self.position) = (tables, Some(position));
+        self.is_stale = false;
         self.unlogged += changes;
         if self.unlogged >= log::CUT_EVERY {
             self.unlogged = 0;

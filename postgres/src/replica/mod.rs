@@ -78,6 +78,8 @@ pub struct Replica {
     position: Option<Position>,
     log_floor: Lsn,
     tables: BTreeMap<u32, Table>,
+    /// Whether what is known of the tables may not be what the file says.
+    is_stale: bool,
     /// Changes since the change log was cut.
     unlogged: u64,
 }
@@ -111,6 +113,7 @@ impl Replica {
             position: None,
             log_floor: Lsn::ZERO,
             tables: BTreeMap::new(),
+            is_stale: false,
             unlogged: 0,
         };
         in_transaction(&replica.db, |tx| Ok(tx.change_schema(book::CREATE)?))?;
@@ -186,18 +189,34 @@ impl Replica {
         Ok(())
     }
 
-    /// Notes that the stream that was followed is of no use any more: the next one begins anew, with
-    /// [`Replica::start`]. What there is stays readable.
+    /// Notes that there is no stream to go on from, and that a slot of this name, should there be one, is
+    /// ours and of no use: the next stream begins anew, with [`Replica::start`]. What there is stays
+    /// readable.
     ///
     /// # Errors
     /// A failing file.
-    pub fn give_up(&mut self) -> Result<(), ReplicaError> {
-        if let Some(position) = self.position.clone() {
-            let position = Position { slot: String::new(), ..position };
-            in_transaction(&self.db, |tx| book::write_position(tx, &position, self.log_floor))?;
-            self.position = Some(position);
-        }
+    pub fn give_up(&mut self, slot: &str) -> Result<(), ReplicaError> {
+        let slot = given_up(slot);
+        let position = match self.position.clone() {
+            Some(position) => Position { slot, ..position },
+            None => Position {
+                system_id: 0,
+                timeline: 0,
+                slot,
+                commit: Lsn::ZERO,
+                end: Lsn::ZERO,
+                xid: None,
+                committed_at: 0,
+            },
+        };
+        in_transaction(&self.db, |tx| book::write_position(tx, &position, self.log_floor))?;
+        self.position = Some(position);
         Ok(())
+    }
+
+    /// Whether the stream of a slot was given up, so that a slot of this name is of no use.
+    pub fn has_given_up(&self, slot: &str) -> bool {
+        self.position.as_ref().is_some_and(|position| position.slot == given_up(slot))
     }
 
     /// Notes the server's timeline.
@@ -248,6 +267,14 @@ impl Replica {
         })
     }
 
+    /// Reads the bookkeeping again if an operation has failed so that it is not known; nothing otherwise.
+    ///
+    /// # Errors
+    /// A failing file.
+    pub fn refresh(&mut self) -> Result<(), ReplicaError> {
+        if self.is_stale { self.reload() } else { Ok(()) }
+    }
+
     /// Reads the bookkeeping again.
     fn reload(&mut self) -> Result<(), ReplicaError> {
         let read = in_transaction(&self.db, |tx| Ok(tx.with_connection(book::read)?))?;
@@ -256,8 +283,14 @@ impl Replica {
             reason,
         })?;
         (self.position, self.log_floor, self.tables) = (book.position, book.log_floor, book.tables);
+        self.is_stale = false;
         Ok(())
     }
+}
+
+/// What is noted in place of a slot's name; no name of a slot has a hyphen.
+fn given_up(slot: &str) -> String {
+    format!("-{slot}")
 }
 
 /// Runs a transaction of the replica.

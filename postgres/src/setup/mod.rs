@@ -21,6 +21,7 @@ pub use slot::{SlotState, WalStatus};
 pub use system::{System, TimelineHistory};
 pub use tables::{SourceTable, read_types};
 
+pub(crate) use publication::tables_of;
 pub(crate) use slot::create_sql;
 
 use crate::connect::{Config, ServerError, Session};

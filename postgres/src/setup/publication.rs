@@ -35,7 +35,7 @@ impl Publication {
 }
 
 /// The names of a publication's tables.
-pub(super) async fn tables_of(
+pub(crate) async fn tables_of(
     session: &Session,
     name: &str,
 ) -> Result<BTreeSet<TableName>, ServerError> {

@@ -221,6 +221,15 @@ fn run(
             resume = Some(made.clone());
         }
         make_slot = false;
+        // As the snapshot sees them: they may have been altered since they were read, and what was written
+        // to them in between is not in the stream.
+        tables = match origin.sessions.first() {
+            Some(session) => {
+                let seen = runtime.block_on(crate::setup::followed_tables(session, setup))?;
+                these(seen, &tables)
+            }
+            None => tables,
+        };
         let (items, received) = mpsc::channel(ITEMS_MAX);
         // The largest first, so that none is left alone at the end.
         tables.sort_by(|a, b| a.bytes.cmp(&b.bytes).then(b.relation.name.cmp(&a.relation.name)));
@@ -240,12 +249,17 @@ fn run(
             let session = config.connect().await?;
             crate::setup::followed_tables(&session, setup).await
         })?;
-        let again =
-            |table: &SourceTable| tables.iter().any(|old| old.relation.id == table.relation.id);
-        tables = now.into_iter().filter(again).collect();
+        tables = these(now, &tables);
     }
     let names: Vec<String> = tables.iter().map(|table| table.relation.name.to_string()).collect();
     Err(CopyError::Restless(names.join(", ")))
+}
+
+/// Those of some tables that are also among others, by their ids.
+fn these(tables: Vec<SourceTable>, wanted: &[SourceTable]) -> Vec<SourceTable> {
+    let is_wanted =
+        |table: &SourceTable| wanted.iter().any(|other| other.relation.id == table.relation.id);
+    tables.into_iter().filter(is_wanted).collect()
 }
 
 /// Gives everything that comes to the sink. What is given back must be copied again.

@@ -34,7 +34,6 @@ pub(super) async fn open(
 ) -> Result<Origin, ServerError> {
     let session = config.connect().await?;
     let system = System::read(&session).await?;
-    let types = Arc::new(read_types(&session).await?);
     let (mark, sessions) = match setup.plugin {
         Plugin::Pgoutput => {
             exported_by_slot(config, setup, &system, make_slot, connections).await?
@@ -49,6 +48,8 @@ pub(super) async fn open(
         position: mark.lsn,
         last: None,
     });
+    // Not before the snapshot: types may have been made since.
+    let types = Arc::new(read_types(&session).await?);
     Ok(Origin { mark, resume, sessions, types })
 }
 

@@ -26,6 +26,12 @@ pub enum Lost {
         /// The server's reason.
         reason: String,
     },
+    /// Somebody dropped the publication, so that what was changed since cannot be read.
+    #[error("the publication is gone: {reason}")]
+    PublicationGone {
+        /// What the server says.
+        reason: String,
+    },
     /// The slot was made anew, or somebody else reads from it.
     #[error(
         "the replication slot {slot} is at {confirmed}, ahead of {position}, which is what was received: it was made \
@@ -159,6 +165,9 @@ impl Fault {
         let slot = slot.to_owned();
         match code {
             "42704" if message.contains("replication slot") => Lost::SlotGone { slot }.into(),
+            "42704" if message.contains("publication") => {
+                Lost::PublicationGone { reason: message }.into()
+            }
             // The log is removed, or the slot given up.
             "58P01" if message.contains("WAL segment") => {
                 Lost::SlotInvalidated { slot, reason: message }.into()
@@ -198,7 +207,10 @@ mod tests {
         assert!(matches!(of(invalidated), Fault::Final(error)
             if matches!(*error, StreamError::Lost(Lost::SlotInvalidated { .. }))));
         let publication = of("publication \"p\" does not exist (SQLSTATE 42704)");
-        assert!(matches!(publication, Fault::Final(error)
-            if error.to_string().contains("publication \"p\" does not exist (SQLSTATE 42704)")));
+        let reason = "publication \"p\" does not exist".to_owned();
+        assert_eq!(publication, Lost::PublicationGone { reason }.into());
+        let table = of("relation \"t\" does not exist (SQLSTATE 42P01)");
+        assert!(matches!(table, Fault::Final(error)
+            if error.to_string().contains("relation \"t\" does not exist (SQLSTATE 42P01)")));
     }
 }

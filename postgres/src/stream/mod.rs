@@ -39,6 +39,7 @@ use tokio::sync::{mpsc, watch};
 
 pub use crate::assemble::PieceLimits;
 pub use backoff::Backoff;
+pub use clock::WallClock;
 pub use continuity::{LastTransaction, Resume};
 pub use fault::{Lost, StreamError};
 pub use status::{State, Status};
@@ -69,6 +70,8 @@ pub struct Options {
     pub poll_pause_max: Duration,
     /// The pauses between attempts to connect.
     pub backoff: Backoff,
+    /// By which the lag in milliseconds is measured.
+    pub wall_clock: WallClock,
 }
 
 impl Default for Options {
@@ -80,6 +83,7 @@ impl Default for Options {
             probe_pause: Duration::from_secs(10),
             poll_pause_max: Duration::from_secs(1),
             backoff: Backoff::default(),
+            wall_clock: WallClock::default(),
         }
     }
 }
@@ -140,7 +144,7 @@ impl Stream {
             .build()?;
         let (sender, deliveries) = mpsc::channel(DELIVERIES_MAX);
         let (acknowledged, acknowledgements) = watch::channel(resume.position);
-        let shared = Arc::new(Shared::new(resume.position));
+        let shared = Arc::new(Shared::new(resume.position, options.wall_clock));
         runtime.spawn(probe::run(
             config.clone(),
             setup.slot.clone(),

@@ -4,6 +4,7 @@
 //! advanced as far as was acknowledged before each poll, and a poll that brought something is
 //! followed by the next one when that was acknowledged.
 
+use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ use crate::event::{Change, Step};
 use crate::lsn::Lsn;
 use crate::setup::{
     Setup, SlotState, SourceTable, System, Tables, TimelineHistory, followed_tables, literal,
-    read_types,
+    read_types, tables_of,
 };
 use crate::table::TableName;
 use crate::wal2json::{LineAssembler, OPTIONS};
@@ -41,6 +42,8 @@ pub(super) struct Polling<'a> {
     assembler: &'a mut LineAssembler,
     setup: &'a Setup,
     sql: String,
+    /// The tables of a publication that is somebody else's, as they were when `sql` was made.
+    published: BTreeSet<TableName>,
     /// The poll under way, and up to where it reads at least, if that is known.
     rows: Option<Pin<Box<RowStream>>>,
     head: Option<Lsn>,
@@ -87,24 +90,15 @@ impl<'a> Polling<'a> {
         let opened = recognise(resume, &setup.slot, &answers)?;
         assembler.reset();
         assembler.set_catalogue(Arc::new(read_types(&session).await?));
-        let mut options: Vec<String> =
-            OPTIONS.iter().map(|(name, value)| format!("'{name}', '{value}'")).collect();
-        let tables = leave_out(&session, setup, assembler).await?;
-        if setup.tables != Tables::All {
-            let names = tables.iter().map(|table| escaped(&table.relation.name));
-            let names = names.collect::<Vec<_>>().join(",");
-            options.push(format!("'add-tables', {}", literal(&names)));
-        }
-        let sql = format!(
-            "SELECT data FROM pg_logical_slot_peek_changes($1, NULL, {LINES_MAX}, {})",
-            options.join(", ")
-        );
+        let published = published(&session, setup).await?;
+        let sql = poll_sql(setup, &leave_out(&session, setup, assembler).await?);
         let polling = Polling {
             config,
             session,
             assembler,
             setup,
             sql,
+            published,
             rows: None,
             head: None,
             lines: 0,
@@ -131,6 +125,18 @@ impl<'a> Polling<'a> {
         }
         if std::mem::take(&mut self.described_anew) {
             leave_out(&self.session, self.setup, self.assembler).await?;
+        }
+        // What is written to a table before it is asked for lies before its copy, which its first
+        // change from then on leads to.
+        let published = published(&self.session, self.setup).await?;
+        if published != self.published {
+            let tables = leave_out(&self.session, self.setup, self.assembler).await?;
+            self.assembler.set_catalogue(Arc::new(read_types(&self.session).await?));
+            let is_new = |table: &&SourceTable| !self.published.contains(&table.relation.name);
+            for table in tables.iter().filter(is_new) {
+                self.assembler.know(table.relation.clone())?;
+            }
+            (self.sql, self.published) = (poll_sql(self.setup, &tables), published);
         }
         // Log may be flushed to the middle of a record: of a commit, it might be, which the poll
         // does not see, and which a slot that is advanced so far would never give. Insertions end
@@ -220,6 +226,28 @@ impl Transport for Polling<'_> {
     fn lost_values(&self) -> u64 {
         self.assembler.lost_values()
     }
+}
+
+/// The tables of the publication, if it is somebody else's, who may change it at any time.
+async fn published(session: &Session, setup: &Setup) -> Result<BTreeSet<TableName>, ServerError> {
+    match setup.tables {
+        Tables::Published => tables_of(session, &setup.publication).await,
+        Tables::All | Tables::Listed(_) => Ok(BTreeSet::new()),
+    }
+}
+
+/// What asks for the changes of some tables.
+fn poll_sql(setup: &Setup, tables: &[SourceTable]) -> String {
+    let mut options: Vec<String> =
+        OPTIONS.iter().map(|(name, value)| format!("'{name}', '{value}'")).collect();
+    if setup.tables != Tables::All {
+        let names: Vec<String> = tables.iter().map(|table| escaped(&table.relation.name)).collect();
+        options.push(format!("'add-tables', {}", literal(&names.join(","))));
+    }
+    format!(
+        "SELECT data FROM pg_logical_slot_peek_changes($1, NULL, {LINES_MAX}, {})",
+        options.join(", ")
+    )
 }
 
 /// Has columns passed over that are not followed: the plugin sends generated ones, and knows no

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::clock;
+use super::clock::WallClock;
 use crate::lsn::Lsn;
 use crate::setup::SlotState;
 
@@ -63,7 +63,7 @@ impl Status {
 }
 
 #[derive(Debug)]
-pub(super) struct Shared(Mutex<Inner>);
+pub(super) struct Shared(Mutex<Inner>, WallClock);
 
 #[derive(Debug)]
 struct Inner {
@@ -73,8 +73,8 @@ struct Inner {
 }
 
 impl Shared {
-    pub(super) fn new(position: Lsn) -> Shared {
-        Shared(Mutex::new(Inner {
+    pub(super) fn new(position: Lsn, clock: WallClock) -> Shared {
+        let inner = Inner {
             status: Status {
                 state: State::Connecting,
                 received: position,
@@ -89,13 +89,15 @@ impl Shared {
                 last_error: None,
             },
             waiting: VecDeque::new(),
-        }))
+        };
+        Shared(Mutex::new(inner), clock)
     }
 
     pub(super) fn status(&self) -> Status {
         let inner = self.lock();
         let mut status = inner.status.clone();
-        let waited = inner.waiting.front().map(|(_, committed)| clock::unix_ms() - committed);
+        let waited =
+            inner.waiting.front().map(|(_, committed)| self.1.unix_ms().saturating_sub(*committed));
         status.lag_ms = waited.and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0);
         status
     }
