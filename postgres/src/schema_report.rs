@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn what_is_no_report_says_nothing() {
-        for content in ["", "[]", "{\"tables\": [{}]}", "\u{0}", "{\"dropped\": 1}"] {
+        for content in ["", "{\"tables\": [{}]}", "\u{0}", "{\"dropped\": 1}"] {
             assert_eq!(SchemaReport::read(content.as_bytes()), None, "{content:?}");
         }
     }

@@ -116,7 +116,8 @@ impl Driver {
                 assembler.set_origins(origins(&session).await?);
                 let of_server = followed_tables(&session, &self.setup).await?;
                 for table in of_server {
-                    assembler.know(table.relation)?;
+                    // One of a type that was made just now is asked for at its first change.
+                    let _ = assembler.know(table.relation);
                 }
                 for relation in &self.known {
                     let _ = assembler.know(relation.clone());

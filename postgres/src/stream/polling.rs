@@ -175,8 +175,10 @@ impl<'a> Polling<'a> {
             Err(AssembleError::NewTable { table: name }) => {
                 self.pending = Some(line.clone());
                 let session = self.config.connect().await?;
+                // The types after the tables, so that theirs are among them.
+                let tables = leave_out(&session, self.setup, self.assembler).await?;
                 self.assembler.set_catalogue(Arc::new(read_types(&session).await?));
-                for table in leave_out(&session, self.setup, self.assembler).await? {
+                for table in tables {
                     // Others may have had other names where the stream is now.
                     if table.relation.name == name {
                         self.assembler.know(table.relation)?;
