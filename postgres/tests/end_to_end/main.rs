@@ -8,7 +8,7 @@
 //!
 //! | variable | |
 //! |---|---|
-//! | `PENSTOCK_END_TO_END_SEEDS` | how many seeds are run of each plugin; 10 unless it is set |
+//! | `PENSTOCK_END_TO_END_SEEDS` | how many seeds are run of each plugin; 6 unless it is set |
 //! | `PENSTOCK_END_TO_END_FIRST` | the first of them; 1 unless it is set |
 //!
 //! A failure names its seed and the file with all statements that were run. The numbers of seeds that
@@ -59,7 +59,7 @@ fn server(plugin: Plugin) -> Server {
 
 fn run_seeds(plugin: Plugin) {
     let (first, count) =
-        (number("PENSTOCK_END_TO_END_FIRST", 1), number("PENSTOCK_END_TO_END_SEEDS", 10));
+        (number("PENSTOCK_END_TO_END_FIRST", 1), number("PENSTOCK_END_TO_END_SEEDS", 6));
     let server = server(plugin);
     let range = first..first + count;
     let kept = KEPT.iter().copied().filter(|seed| !range.contains(seed));
