@@ -8,13 +8,15 @@ use std::sync::Arc;
 use penstock::Value;
 
 use crate::described::{Described, Tables};
-use crate::event::{self, Cell, Change, Header, OldRow, Step};
+use crate::event::{self, Cell, Change, Header, OldRow, SchemaChange, Step};
 use crate::pgoutput::{
     self, Begin, Datum, DecodeError, Emitted, MICROSECONDS_TO_2000, Message, OldTuple,
     RelationBody, Tuple,
 };
 pub use crate::pieces::PieceLimits;
 use crate::pieces::Pieces;
+use crate::schema_report::SchemaReport;
+use crate::setup::SCHEMA_EVENT_PREFIX;
 use crate::table::{Column, Relation, TableName};
 use crate::types::{Catalogue, UnknownType, ValueError};
 
@@ -41,6 +43,13 @@ pub enum AssembleError {
         column: String,
         /// The type.
         error: UnknownType,
+    },
+    /// A table that is not known yet: it should be looked up on the server and made
+    /// [known](crate::wal2json::LineAssembler::know), and then the same line be given once more.
+    #[error("table {table} is not known")]
+    NewTable {
+        /// The table.
+        table: TableName,
     },
     /// A value that is not one of its type.
     #[error("column \"{column}\" of table {table}: {error}")]
@@ -86,19 +95,36 @@ pub struct Assembler {
     tables: Tables,
     pieces: Pieces,
     lost_values: u64,
+    takes_descriptions: bool,
+    /// Whether the types were read just before the message that is now taken.
+    types_are_fresh: bool,
 }
 
 impl Assembler {
     /// For a stream from its beginning, or from where it was acknowledged.
     pub fn new(catalogue: Arc<Catalogue>, limits: PieceLimits) -> Assembler {
         let (tables, pieces) = (Tables::default(), Pieces::new(limits));
-        Assembler { catalogue, tables, pieces, lost_values: 0 }
+        Assembler {
+            catalogue,
+            tables,
+            pieces,
+            lost_values: 0,
+            takes_descriptions: false,
+            types_are_fresh: false,
+        }
+    }
+
+    /// Whether tables are taken to be as [reports of DDL](SCHEMA_EVENT_PREFIX) describe them: where all
+    /// tables are followed, with all columns. It is off at first; then only what they say of dropped
+    /// tables counts, and a changed one is noticed at its next write.
+    pub fn take_descriptions(&mut self, take: bool) {
+        self.takes_descriptions = take;
     }
 
     /// Types that were read again. Tables that are known keep being known.
     pub fn set_catalogue(&mut self, catalogue: Arc<Catalogue>) {
         self.tables.read_types(&catalogue);
-        self.catalogue = catalogue;
+        (self.catalogue, self.types_are_fresh) = (catalogue, true);
     }
 
     /// A table as the consumer knows it: if the stream describes it in the same way, that is no
@@ -131,7 +157,9 @@ impl Assembler {
     /// message; what is kept meanwhile is bounded by the [limits](PieceLimits) and one message.
     pub fn push(&mut self, message: &[u8], steps: &mut Vec<Step>) -> Result<(), AssembleError> {
         let decoded = pgoutput::decode(message, false)?;
-        self.push_message(&decoded, message.len(), steps)
+        self.push_message(&decoded, message.len(), steps)?;
+        self.types_are_fresh = false;
+        Ok(())
     }
 
     fn push_message(
@@ -154,7 +182,12 @@ impl Assembler {
                 steps.push(Step::Message(emitted_message(emitted)));
                 return Ok(());
             }
-            Message::Emitted(emitted) => Change::Message(emitted_message(emitted)),
+            Message::Emitted(emitted) => {
+                if emitted.prefix == SCHEMA_EVENT_PREFIX {
+                    self.report(emitted.content, steps)?;
+                }
+                Change::Message(emitted_message(emitted))
+            }
             Message::Relation(body) => {
                 self.pieces.inside(name)?;
                 self.tables.describe(Described::new(Arc::new(relation(body)), &self.catalogue)?);
@@ -200,6 +233,32 @@ impl Assembler {
         };
         self.tell_news(message, steps)?;
         self.pieces.change(change, bytes, steps);
+        Ok(())
+    }
+
+    /// Tells what a report of DDL says.
+    fn report(&mut self, content: &[u8], steps: &mut Vec<Step>) -> Result<(), AssembleError> {
+        let lsn = self.pieces.inside("Message")?;
+        let Some(report) = SchemaReport::read(content) else { return Ok(()) };
+        let tables = report.tables.into_iter().filter(|_| self.takes_descriptions);
+        let described: Result<Vec<Described>, AssembleError> =
+            tables.map(|(table, _)| Described::new(Arc::new(table), &self.catalogue)).collect();
+        let described = match described {
+            Ok(described) => described,
+            // A type that is gone meanwhile: what the table is like is told at its next write.
+            Err(_) if self.types_are_fresh => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let dropped = report.dropped.iter().filter_map(|(id, _)| self.tables.forget(*id, lsn));
+        let mut news: Vec<SchemaChange> = dropped.collect();
+        for table in described {
+            let id = table.relation.id;
+            self.tables.describe(table);
+            news.extend(self.tables.news(id, lsn)?);
+        }
+        for change in news {
+            self.pieces.change(Change::Schema(change), 0, steps);
+        }
         Ok(())
     }
 

@@ -105,6 +105,14 @@ impl Tables {
         Ok(Some(SchemaChange { lsn, before, table: after.name.clone(), after: Some(after) }))
     }
 
+    /// What the consumer must be told of a table that was dropped, if it knows it.
+    pub(crate) fn forget(&mut self, id: u32, lsn: Lsn) -> Option<SchemaChange> {
+        let told = self.told.remove(&id)?;
+        let table = told.name.clone();
+        self.before.entry(id).or_insert_with(|| Some(told.clone()));
+        Some(SchemaChange { lsn, before: Some(told), after: None, table })
+    }
+
     /// What the consumer was told is so from now on.
     pub(crate) fn commit(&mut self) {
         self.before.clear();

@@ -25,6 +25,7 @@ pub mod lsn;
 pub mod pgoutput;
 mod pieces;
 pub mod replica;
+mod schema_report;
 pub mod setup;
 pub mod snapshot;
 pub mod stream;

@@ -10,12 +10,17 @@ use crate::setup::read_types;
 use crate::table::TableName;
 use crate::types::Catalogue;
 
+/// What old rows have in a column is the only element of an array. A few types have an own character
+/// between elements, so that their values need no quotes for commas.
 const COLUMNS_SQL: &str = "\
 SELECT n.nspname::text, c.relname::text, a.attname::text, a.attnum, a.atttypid::bigint, \
-  a.atthasmissing, CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END, \
+  a.atthasmissing, \
+  CASE WHEN t.typdelim = ',' OR a.attmissingval::text LIKE '{\"%' \
+    THEN (a.attmissingval::text::text[])[1] \
+    ELSE substr(a.attmissingval::text, 2, length(a.attmissingval::text) - 2) END, \
   a.atthasdef OR a.attnotnull \
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-JOIN pg_attribute a ON a.attrelid = c.oid \
+JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid \
 WHERE c.oid::bigint = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
 
 /// Describes a table as the session sees it.

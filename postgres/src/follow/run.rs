@@ -238,6 +238,10 @@ impl Run {
         flow.applied = flow.applied.max(applied.end);
         self.status.update(|status| {
             status.applied = applied.end;
+            if applied.has_wanted {
+                // Nobody may take the replica for complete before these copies are.
+                status.phase = Phase::Copying;
+            }
             status.committed_at = header.committed_at;
             status.transactions += u64::from(!applied.is_repeated);
             status.changes += applied.changes;

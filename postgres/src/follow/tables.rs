@@ -64,6 +64,8 @@ impl Run {
             None => self.source_tables()?,
         };
         let known: Vec<u32> = self.replica.tables().map(|(id, ..)| id).collect();
+        // Of a table without an object id only the name is known: it may be one that was renamed.
+        let is_one_unknown = known.contains(&0);
         for id in known {
             if !tables.iter().any(|table| table.relation.id == id) {
                 self.replica.forget(id)?;
@@ -71,13 +73,19 @@ impl Run {
         }
         let is_wanted = |table: &SourceTable| {
             let found = self.replica.tables().find(|(id, ..)| *id == table.relation.id);
-            found.is_none_or(|(.., state)| matches!(state, TableState::Wanted { .. }))
+            found.is_none_or(|(_, name, state)| {
+                matches!(state, TableState::Wanted { .. })
+                    || is_one_unknown && *name != table.relation.name
+            })
         };
         let wanted: Vec<SourceTable> = tables.into_iter().filter(is_wanted).collect();
         for table in &wanted {
             let (id, name) = (table.relation.id, &table.relation.name);
-            if self.replica.tables().all(|(known, ..)| known != id) {
-                self.replica.want(id, name, "it is new")?;
+            let found = self.replica.tables().find(|(known, ..)| *known == id);
+            match found.map(|(.., state)| matches!(state, TableState::Wanted { .. })) {
+                None => self.replica.want(id, name, "it is new")?,
+                Some(false) => self.replica.want(id, name, "it was renamed")?,
+                Some(true) => {}
             }
         }
         if wanted.is_empty() { Ok(()) } else { self.copy(wanted, false) }

@@ -15,7 +15,7 @@ use super::{Replica, in_transaction};
 use crate::event::{Change, Header, Step};
 use crate::lsn::Lsn;
 use crate::snapshot::Mark;
-use crate::table::{Relation, TableName};
+use crate::table::{Column, Relation, TableName};
 
 /// From so many changes on a transaction is not followed row by row: live results are read again at its
 /// end, and it needs no memory for its rows.
@@ -225,6 +225,26 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// A table whose object id is not known, as wal2json does not tell it, may be any that had its name
+    /// for a while: those with such columns are copied again, as its changes cannot be told to belong to
+    /// them or not.
+    fn want_lookalikes(&mut self, relation: &Relation) {
+        let is_column = |columns: &[Column], column: &Column| {
+            columns.iter().any(|other| other.name == column.name)
+        };
+        let has_all =
+            |of: &[Column], among: &[Column]| of.iter().all(|column| is_column(among, column));
+        for table in self.tables.values_mut().filter(|table| table.id != 0) {
+            let Some(known) = &table.known else { continue };
+            let (own, its) = (&known.spec.relation.columns, &relation.columns);
+            let is_copied = matches!(table.state, TableState::Copied { .. });
+            if is_copied && (has_all(own, its) || has_all(its, own)) {
+                table.want(format!("it may have been named {} for a while", relation.name));
+                self.changed_tables.push(table.id);
+            }
+        }
+    }
+
     /// The table of a change as it has to be by then; `None` where the change is passed over.
     fn table(
         &mut self,
@@ -232,6 +252,9 @@ impl Run<'_> {
         relation: &Arc<Relation>,
     ) -> Result<Option<(Arc<Known>, i64)>, ReplicaError> {
         let id = relation.id;
+        if id == 0 {
+            self.want_lookalikes(relation);
+        }
         let Some(table) = self.tables.get_mut(&id) else {
             let table = Table::wanted(id, relation.name.clone(), "it is new");
             self.tables.insert(id, table);

@@ -1,13 +1,15 @@
 //! Reports of DDL, written into the log by an event trigger.
 //!
-//! Without them a changed table is noticed at its next write, and a dropped one never. A report is a
+//! Without them a changed table is noticed at its next write, a dropped one never, and another name of
+//! the root of partitions at the next connection. A report is a
 //! message with the prefix [`SCHEMA_EVENT_PREFIX`] within the transaction of the DDL. Its content is JSON:
 //!
 //! ```json
 //! {"command": "ALTER TABLE",
 //!  "dropped": [{"id": 16401, "schema": "public", "table": "old"}],
 //!  "tables": [{"id": 16388, "schema": "public", "table": "file", "identity": "d", "columns": [
-//!    {"name": "id", "type": 23, "modifier": -1, "not_null": true, "key": true, "missing": null}]}]}
+//!    {"name": "id", "type": 23, "modifier": -1, "not_null": true, "key": true, "missing": null}],
+//!    "generated": []}]}
 //! ```
 //!
 //! `missing` is the value, in text form, that rows from before an ADD COLUMN have in the column.
@@ -44,7 +46,10 @@ BEGIN
               'missing', CASE WHEN a.atthasmissing THEN (a.attmissingval::text::text[])[1] END)
               ORDER BY a.attnum), '[]')
           FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-            AND a.attgenerated = '')) ORDER BY c.oid), '[]') INTO tables
+            AND a.attgenerated = ''), 'generated', (
+          SELECT coalesce(json_agg(a.attname ORDER BY a.attnum), '[]') FROM pg_attribute a
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            AND a.attgenerated <> '')) ORDER BY c.oid), '[]') INTO tables
       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND NOT c.relispartition
         AND c.oid IN (SELECT objid FROM pg_event_trigger_ddl_commands()

@@ -197,7 +197,14 @@ fn copy_sql(table: &SourceTable, columns: &[Mapping]) -> String {
     let listed: Vec<String> = (names.iter().zip(columns))
         .map(
             |(name, mapping)| {
-                if mapping.copy_as_text() { format!("{name}::text") } else { name.clone() }
+                match mapping.copy_as_text() {
+                    // What the type's output function writes. A cast may give another text: that of an
+                    // inet has a netmask.
+                    true => format!(
+                        "CASE WHEN {name} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', {name}) END"
+                    ),
+                    false => name.clone(),
+                }
             },
         )
         .collect();

@@ -16,7 +16,7 @@ use crate::assemble::Assembler;
 use crate::connect::{Config, ServerError};
 use crate::event::{Header, Step};
 use crate::lsn::Lsn;
-use crate::setup::{Plugin, Setup, followed_tables, read_types};
+use crate::setup::{Plugin, Setup, Tables, followed_tables, read_types};
 use crate::table::Relation;
 use crate::types::Catalogue;
 use crate::wal2json::LineAssembler;
@@ -102,6 +102,7 @@ impl Driver {
         match self.setup.plugin {
             Plugin::Pgoutput => {
                 let mut assembler = Assembler::new(types, pieces);
+                assembler.take_descriptions(self.setup.tables == Tables::All);
                 for relation in &self.known {
                     // A type that is gone meanwhile is one that changed: the stream will say so.
                     let _ = assembler.know(relation.clone());
@@ -110,10 +111,13 @@ impl Driver {
             }
             Plugin::Wal2json => {
                 let mut assembler = LineAssembler::new(types, pieces);
+                assembler.take_descriptions(self.setup.tables == Tables::All);
+                assembler.ask_for_tables(true);
                 assembler.set_origins(origins(&session).await?);
                 let of_server = followed_tables(&session, &self.setup).await?;
                 for table in of_server {
-                    assembler.know(table.relation)?;
+                    // One of a type that was made just now is asked for at its first change.
+                    let _ = assembler.know(table.relation);
                 }
                 for relation in &self.known {
                     let _ = assembler.know(relation.clone());

@@ -125,6 +125,7 @@ impl<'a> Polling<'a> {
         }
         if std::mem::take(&mut self.described_anew) {
             leave_out(&self.session, self.setup, self.assembler).await?;
+            self.assembler.forget_unseen();
         }
         // What is written to a table before it is asked for lies before its copy, which its first
         // change from then on leads to.
@@ -168,6 +169,22 @@ impl<'a> Polling<'a> {
                 self.pending = Some(line.clone());
                 let session = self.config.connect().await?;
                 self.assembler.set_catalogue(Arc::new(read_types(&session).await?));
+                self.pending = None;
+                Ok(self.assembler.push(&line, steps)?)
+            }
+            Err(AssembleError::NewTable { table: name }) => {
+                self.pending = Some(line.clone());
+                let session = self.config.connect().await?;
+                // The types after the tables, so that theirs are among them.
+                let tables = leave_out(&session, self.setup, self.assembler).await?;
+                self.assembler.set_catalogue(Arc::new(read_types(&session).await?));
+                for table in tables {
+                    // Others may have had other names where the stream is now.
+                    if table.relation.name == name {
+                        self.assembler.know(table.relation)?;
+                    }
+                }
+                self.assembler.looked_for(name);
                 self.pending = None;
                 Ok(self.assembler.push(&line, steps)?)
             }

@@ -164,7 +164,7 @@ impl Mapping {
         }
     }
 
-    /// Whether a binary COPY must ask for `column::text`, the value of which [`Mapping::text`] reads:
+    /// Whether a binary COPY must ask for the text that the server writes, which [`Mapping::text`] reads:
     /// the binary form of the type is not known here.
     pub fn copy_as_text(&self) -> bool {
         match &self.kind {

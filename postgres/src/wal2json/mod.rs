@@ -10,7 +10,8 @@
 //!   update if the replica identity is full.
 //! - Tables have names but no object ids, so a renamed table looks like a new one. Descriptions that the
 //!   consumer has read from the server are given by [`LineAssembler::know`], which every table should be:
-//!   of one that is not, only what lines mention is known, and its id is 0.
+//!   of one that is not, only what lines mention is known, and its id is 0. With
+//!   [`LineAssembler::ask_for_tables`] a line of such a table is refused first, so that it can be looked up.
 //! - Type modifiers are not given as numbers; those of known columns are kept, others are -1.
 //! - A partition has its own name, never that of its root.
 //! - NaN and the infinities of doubles are null.
@@ -21,6 +22,7 @@
 
 mod infer;
 mod line;
+mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,6 +34,7 @@ use crate::described::Described;
 use crate::event::{self, Cell, Change, Header, OldRow, SchemaChange, Step};
 use crate::lsn::Lsn;
 use crate::pieces::Pieces;
+use crate::setup::SCHEMA_EVENT_PREFIX;
 use crate::table::{Identity, Relation, TableName};
 use crate::types::{Catalogue, timestamp_micros};
 use line::{Line, LineColumn};
@@ -60,6 +63,12 @@ pub struct LineAssembler {
     /// The position of the TRUNCATE that the last line belonged to.
     truncated_at: Option<Lsn>,
     lost_values: u64,
+    takes_descriptions: bool,
+    /// Whether the types were read just before the message that is now taken.
+    types_are_fresh: bool,
+    /// Whether lines of unknown tables are refused, and for which tables nobody needs to look again.
+    asks_for_tables: bool,
+    looked_for: BTreeSet<TableName>,
 }
 
 impl LineAssembler {
@@ -74,14 +83,50 @@ impl LineAssembler {
             pieces: Pieces::new(limits),
             truncated_at: None,
             lost_values: 0,
+            takes_descriptions: false,
+            types_are_fresh: false,
+            asks_for_tables: false,
+            looked_for: BTreeSet::new(),
         }
     }
 
-    /// A table as the consumer knows it, or as the server describes it now.
+    /// A table as the consumer knows it, or as the server describes it now. One of the same object id
+    /// and another name is forgotten.
     pub fn know(&mut self, relation: Relation) -> Result<(), AssembleError> {
         let described = Described::new(Arc::new(relation), &self.catalogue)?;
-        self.tables.insert(described.relation.name.clone(), described);
+        let (id, name) = (described.relation.id, described.relation.name.clone());
+        self.tables.retain(|other, known| *other == name || id == 0 || known.relation.id != id);
+        self.tables.insert(name, described);
         Ok(())
+    }
+
+    /// Whether the name of a table is known.
+    pub fn knows(&self, name: &TableName) -> bool {
+        self.tables.contains_key(name)
+    }
+
+    /// Whether lines of a table that is not known are refused with [`AssembleError::NewTable`], until it
+    /// is made known or [looked for in vain](LineAssembler::looked_for). It is off at first.
+    pub fn ask_for_tables(&mut self, ask: bool) {
+        self.asks_for_tables = ask;
+    }
+
+    /// Says that the server was asked for a table. If it is not known still, it is taken to be as its
+    /// lines show it.
+    pub fn looked_for(&mut self, table: TableName) {
+        self.looked_for.insert(table);
+    }
+
+    /// Forgets the tables of which no more is known than what lines showed, so that they are asked for
+    /// again.
+    pub fn forget_unseen(&mut self) {
+        self.tables.retain(|_, known| known.relation.id != 0);
+        self.looked_for.clear();
+    }
+
+    /// As [`Assembler::take_descriptions`](crate::assemble::Assembler::take_descriptions).
+    pub fn take_descriptions(&mut self, take: bool) {
+        self.takes_descriptions = take;
     }
 
     /// Types that were read again. Tables that are known keep being known.
@@ -91,7 +136,7 @@ impl LineAssembler {
                 *described = again;
             }
         }
-        self.catalogue = catalogue;
+        (self.catalogue, self.types_are_fresh) = (catalogue, true);
     }
 
     /// Columns of a table that are passed over as if they were not there; they replace those that were
@@ -127,6 +172,12 @@ impl LineAssembler {
     /// Takes the next line and adds the steps that it completes. Costs and keeps as
     /// [`Assembler::push`](crate::assemble::Assembler::push) does.
     pub fn push(&mut self, text: &str, steps: &mut Vec<Step>) -> Result<(), AssembleError> {
+        self.push_line(text, steps)?;
+        self.types_are_fresh = false;
+        Ok(())
+    }
+
+    fn push_line(&mut self, text: &str, steps: &mut Vec<Step>) -> Result<(), AssembleError> {
         let mut line = Line::read(text)?;
         let truncated_at = self.truncated_at.take();
         match line.action.as_str() {
@@ -154,6 +205,9 @@ impl LineAssembler {
                     prefix: line.prefix.unwrap_or_default(),
                     content: line.content.unwrap_or_default().into_bytes(),
                 };
+                if self.pieces.is_inside() && message.prefix == SCHEMA_EVENT_PREFIX {
+                    self.report(&message.content, steps)?;
+                }
                 match self.pieces.is_inside() {
                     true => self.pieces.change(Change::Message(message), text.len(), steps),
                     false => steps.push(Step::Message(message)),
@@ -183,6 +237,7 @@ impl LineAssembler {
     ) -> Result<(), AssembleError> {
         self.pieces.inside("Truncate")?;
         let (lsn, name) = (line.lsn()?, line.table_name()?);
+        self.ask_for(&name)?;
         let relation = match self.tables.get(&name) {
             Some(described) => described.relation.clone(),
             None => {
@@ -208,6 +263,7 @@ impl LineAssembler {
     ) -> Result<(), AssembleError> {
         let lsn = self.pieces.inside("change of a row")?;
         let name = line.table_name()?;
+        self.ask_for(&name)?;
         let known = self.tables.get(&name);
         if let Some(relation) = infer::description(known, &name, line) {
             let before = known.map(|known| known.relation.clone());
@@ -240,6 +296,14 @@ impl LineAssembler {
             _ => Change::Delete { relation, old: old.ok_or_else(|| Line::lacks("identity"))? },
         };
         self.pieces.change(change, bytes, steps);
+        Ok(())
+    }
+
+    /// Refuses a line of a table that is not known, if that is wanted.
+    fn ask_for(&self, name: &TableName) -> Result<(), AssembleError> {
+        if self.asks_for_tables && !self.knows(name) && !self.looked_for.contains(name) {
+            return Err(AssembleError::NewTable { table: name.clone() });
+        }
         Ok(())
     }
 
