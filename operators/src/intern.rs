@@ -81,7 +81,7 @@ impl Graph {
                 let correlated_by = gates.iter().flat_map(|gate| gate.columns.clone());
                 LevelInput::Scan(ScanInput {
                     scan: prepare(source, plan, partition)?,
-                    listed: keys_of(condition, &source.identity(plan.table)),
+                    listed: keys_of(plan.table, condition, &source.identity(plan.table)),
                     bounds: OrderBounds::of(condition, &plan.order).map(Box::new),
                     driver: driver.map(|slot| slot as Slot),
                     partition: partition.clone(),

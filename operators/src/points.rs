@@ -11,13 +11,22 @@ use crate::key::{Key, KeyBuffer, KeySpec};
 use crate::level::{Level, ScanInput};
 use crate::plan::{Binding, Condition};
 use crate::row::Row;
+use crate::schema::TableId;
 use crate::source::{At, Source, SourceError};
 
 /// More keys than this are not looked up one by one.
 const KEYS_MAX: usize = 1000;
 
-/// The keys of the only rows that can pass a condition, where it lists them.
-pub(crate) fn keys_of(condition: &Condition, identity: &KeySpec) -> Option<Box<[Key]>> {
+/// The keys of the only rows of a table that can pass a condition, where it lists them. Derived
+/// tables may be made only as they are read, and are not looked up by key.
+pub(crate) fn keys_of(
+    table: TableId,
+    condition: &Condition,
+    identity: &KeySpec,
+) -> Option<Box<[Key]>> {
+    if table.derived_number().is_some() {
+        return None;
+    }
     let [(column, _)] = identity.columns() else { return None };
     let keys = listed(condition, *column)?;
     (keys.len() <= KEYS_MAX).then(|| keys.into())

@@ -79,6 +79,12 @@ pub(crate) struct Watch {
     /// Say on standard error how it stands: positions, lag, retained log, copies
     #[arg(long)]
     pub(crate) status: bool,
+    /// Answer at http://ADDRESS: /healthz, /readyz, and /metrics for Prometheus
+    #[arg(long, env = "PENSTOCK_HTTP", value_name = "ADDRESS")]
+    pub(crate) http: Option<std::net::SocketAddr>,
+    /// Warn when the server keeps more than this many megabytes of log for the slot
+    #[arg(long, env = "PENSTOCK_RETAINED_WAL_WARN", value_name = "MB", default_value_t = 1024)]
+    pub(crate) retained_wal_warn: u64,
     /// End after the first result
     #[arg(long, conflicts_with_all = ["limit_changes", "for"])]
     pub(crate) once: bool,
@@ -164,9 +170,14 @@ mod tests {
         }
         let watch = command.find_subcommand_mut("watch").expect("watch");
         let help = watch.render_help().to_string();
-        for part in
-            ["--temporary", "--replica <FILE>", "--slot <NAME>", "[env: DATABASE_URL", ":owner"]
-        {
+        for part in [
+            "--temporary",
+            "--replica <FILE>",
+            "--slot <NAME>",
+            "[env: DATABASE_URL",
+            ":owner",
+            "/healthz",
+        ] {
             assert!(help.contains(part), "{part} is missing in\n{help}");
         }
     }

@@ -6,12 +6,17 @@
 //! | `source` | which database, which tables, by which names on the server |
 //! | `copy` | a copy of the tables, its speed and its sums |
 //! | `watch` | a result and its changes, as they come |
+//! | `http`, `metrics` | health and metrics, while it watches |
+//! | `retained` | a warning when the server keeps much of its log |
 //! | `stop` | Ctrl-C |
 //! | `failure` | what goes wrong, as one clear message and an exit code |
 
 mod command;
 mod copy;
 mod failure;
+mod http;
+mod metrics;
+mod retained;
 mod source;
 mod stop;
 mod watch;

@@ -11,6 +11,8 @@ use penstock_postgres::follow::{Follower, Phase};
 use crate::command::Watch;
 use crate::copy;
 use crate::failure::Failure;
+use crate::http::Http;
+use crate::retained::Retained;
 use crate::stop::Stop;
 
 /// How long to wait for a change before looking whether all is well.
@@ -27,6 +29,7 @@ pub(crate) fn run(options: &Watch) -> Result<(), Failure> {
     let stop = Stop::on_ctrl_c()?;
     let following = options.source.follow()?;
     let follower = following.follower();
+    let _http = options.http.map(|at| Http::serve(at, follower.status_reader())).transpose()?;
     copy::wait(follower, &stop)?;
     let mut live = follower.database().subscribe_sql(&options.sql, params)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
@@ -50,6 +53,7 @@ fn changes(
     let end = options.lasting.map(|lasting| now() + lasting);
     let mut left = options.limit_changes.unwrap_or(u64::MAX);
     let (mut said, mut status_at) = (follower.status().last_error, now());
+    let mut retained = Retained::new(options.retained_wal_warn);
     while left > 0 && !stop.is_asked() {
         let wait = end.map_or(LOOK_PAUSE, |end| end.saturating_duration_since(now()));
         live.wait(wait.min(LOOK_PAUSE));
@@ -65,6 +69,9 @@ fn changes(
         if options.status && now() >= status_at {
             eprintln!("{status}");
             status_at = now() + STATUS_PAUSE;
+        }
+        if let Some(warning) = retained.warning(&status) {
+            eprintln!("penstock-postgres-sync: {warning}");
         }
         if let Phase::Failed(reason) = status.phase {
             return Err(Failure::Source(reason));

@@ -1,11 +1,11 @@
 //! The tool against a real server.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use penstock_postgres_harness::Server;
+use penstock_postgres_harness::{Server, until};
 use serde_json::Value as Json;
 
 /// Longer than anything takes; only a failing test waits so long.
@@ -58,6 +58,54 @@ fn a_result_and_its_changes_are_printed_and_nothing_is_left_behind() {
     for what in ["pg_replication_slots", "pg_publication"] {
         assert_eq!(server.value(&format!("select count(*) from {what}")).expect("a count"), "0");
     }
+}
+
+/// The status code and the body of an answer.
+fn ask(address: &str, path: &str) -> (u16, String) {
+    let mut connection = std::net::TcpStream::connect(address).expect("a connection");
+    write!(connection, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+        .expect("sent");
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).expect("an answer");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
+    let code = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a code");
+    (code, body.to_owned())
+}
+
+#[test]
+fn health_and_metrics_are_answered_while_it_watches() {
+    let server = server();
+    let arguments =
+        ["SELECT * FROM task", "--temporary", "--http", "127.0.0.1:0", "--limit-changes", "1"];
+    let mut child = tool(&server, "watch", &arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the tool");
+    let mut errors = BufReader::new(child.stderr.take().expect("its messages"));
+    let mut address = String::new();
+    while !address.contains("answering at http://") {
+        address.clear();
+        assert!(errors.read_line(&mut address).expect("a line") > 0, "it ended without an address");
+    }
+    let address = address.split("http://").nth(1).and_then(|rest| rest.split(": ").next());
+    let address = address.expect("an address").to_owned();
+    until("the tables are copied", || ask(&address, "/readyz").0 == 200);
+    let (code, body) = ask(&address, "/healthz");
+    let health: Json = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(
+        (code, &health["phase"], &health["lastError"]),
+        (200, &"streaming".into(), &Json::Null)
+    );
+    let (code, metrics) = ask(&address, "/metrics");
+    assert_eq!(code, 200);
+    assert!(metrics.contains("penstock_tables_copied_total 1"), "{metrics}");
+    until("the stream is in the metrics", || {
+        ask(&address, "/metrics").1.contains("penstock_lag_bytes ")
+    });
+    assert_eq!(ask(&address, "/other").0, 404);
+    server.sql("insert into task values (9, 'the last', false)").expect("a change");
+    assert!(child.wait().expect("its end").success());
 }
 
 #[test]

@@ -49,7 +49,7 @@ use crate::setup::{self, Setup};
 use crate::stream;
 
 use status::SharedStatus;
-pub use status::{CopyProgress, Phase, Status};
+pub use status::{CopyProgress, Phase, Status, StatusReader};
 pub use verify::Verified;
 use verify::{Request, Requests};
 
@@ -144,6 +144,11 @@ impl Follower {
     /// How it stands.
     pub fn status(&self) -> Status {
         self.shared.get()
+    }
+
+    /// Reads how it stands from elsewhere, for as long as somebody wants to know.
+    pub fn status_reader(&self) -> StatusReader {
+        StatusReader(self.shared.clone())
     }
 
     /// Waits until all tables are copied and the stream is applied.

@@ -150,6 +150,17 @@ impl fmt::Display for Status {
     }
 }
 
+/// Reads how a followed database stands, from any thread; also after its follower has ended.
+#[derive(Clone, Debug)]
+pub struct StatusReader(pub(super) SharedStatus);
+
+impl StatusReader {
+    /// How it stands now.
+    pub fn get(&self) -> Status {
+        self.0.get()
+    }
+}
+
 /// A status that several threads see.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SharedStatus(Arc<Mutex<Status>>);
