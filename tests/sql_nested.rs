@@ -156,3 +156,35 @@ fn patches_of_nested_lists_give_the_tree() {
         assert_eq!(tree.to_json().unwrap(), live.rows().to_json().unwrap(), "step {step}");
     }
 }
+
+/// The list is made as it is read, so its rows cannot be looked up by the keys that are listed.
+#[test]
+fn rows_of_a_list_are_named_by_key() {
+    check(
+        "SELECT id, ARRAY(
+             SELECT id, coalesce(title, '-') AS label FROM issue
+             WHERE issue.owner = user.id AND issue.id IN (1, 2, 5) ORDER BY id
+         ) AS named
+         FROM user ORDER BY id",
+        "SELECT id FROM user ORDER BY id",
+        vec![list(
+            "named",
+            "id",
+            "SELECT id, coalesce(title, '-') AS label FROM issue
+             WHERE owner = ?1 AND id IN (1, 2, 5) ORDER BY id",
+        )],
+    );
+    check(
+        "SELECT id, ARRAY(
+             SELECT id, coalesce(title, '-') AS label FROM issue
+             WHERE issue.owner = user.id AND issue.id = '2' ORDER BY id
+         ) AS named
+         FROM user ORDER BY id",
+        "SELECT id FROM user ORDER BY id",
+        vec![list(
+            "named",
+            "id",
+            "SELECT id, coalesce(title, '-') AS label FROM issue WHERE owner = ?1 AND id = '2' ORDER BY id",
+        )],
+    );
+}
