@@ -263,7 +263,7 @@ impl Graph {
             let mut probes = 0;
             let enters = new_passes
                 && held.window.admits(&held.binding.extent, key)
-                && self.gates_pass(source, level, scan, &held.binding, row, &mut probes)?;
+                && self.gates_pass(source, level, scan, &held.binding, row, None, &mut probes)?;
             level.stats.probes += probes;
             if enters {
                 level.partition_mut(partition).window.insert(key.clone(), row.clone());

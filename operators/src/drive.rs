@@ -56,7 +56,7 @@ impl Graph {
             let probes = &mut budget.reads.probes;
             if from.is_none_or(|from| from.admits(&key))
                 && scan.filter.row_passes(&row)
-                && self.other_gates_pass(source, level, scan, binding, &row, Some(slot), probes)?
+                && self.gates_pass(source, level, scan, binding, &row, Some(slot), probes)?
             {
                 found.insert(key, row);
             }
@@ -132,7 +132,7 @@ impl Graph {
             let probes = &mut budget.reads.probes;
             if buffer[correlation..] == *required
                 && scan.filter.row_passes(&row)
-                && self.other_gates_pass(source, child, scan, binding, &row, open, probes)?
+                && self.gates_pass(source, child, scan, binding, &row, open, probes)?
             {
                 rows.push(row);
             }

@@ -36,23 +36,10 @@ const CHUNK: usize = if cfg!(debug_assertions) { 2 } else { 512 };
 
 impl Graph {
     /// Whether a row passes the gated part of its level's condition, on the data after the
-    /// transaction.
+    /// transaction; `open` is a gate that is known to be open.
     #[inline]
-    pub(crate) fn gates_pass(
-        &self,
-        source: &dyn Source,
-        level: &Level,
-        scan: &ScanInput,
-        binding: &Binding,
-        row: &Row,
-        probes: &mut u64,
-    ) -> Result<bool, SourceError> {
-        self.other_gates_pass(source, level, scan, binding, row, None, probes)
-    }
-
-    /// The same where one gate is known to be open.
     #[allow(clippy::too_many_arguments)] // The context of one read.
-    pub(crate) fn other_gates_pass(
+    pub(crate) fn gates_pass(
         &self,
         source: &dyn Source,
         level: &Level,
@@ -180,7 +167,8 @@ impl Graph {
             let held = level.partition(partition);
             let Some(row) = held.window.get(&key) else { continue };
             let mut probes = 0;
-            let passes = self.gates_pass(source, level, scan, &held.binding, row, &mut probes)?;
+            let passes =
+                self.gates_pass(source, level, scan, &held.binding, row, None, &mut probes)?;
             level.stats.probes += probes;
             level.stats.candidates += 1;
             if !passes {
@@ -280,7 +268,8 @@ impl Graph {
                 continue;
             }
             let mut probes = 0;
-            let passes = self.gates_pass(source, level, scan, &held.binding, row, &mut probes)?;
+            let passes =
+                self.gates_pass(source, level, scan, &held.binding, row, None, &mut probes)?;
             level.stats.probes += probes;
             if passes {
                 level.partition_mut(partition).window.insert(order_key.clone(), row.clone());

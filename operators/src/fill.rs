@@ -195,7 +195,7 @@ impl Graph {
         if !scan.filter.row_passes(row) {
             return Ok(false);
         }
-        self.gates_pass(source, level, scan, binding, row, probes)
+        self.gates_pass(source, level, scan, binding, row, None, probes)
     }
 }
 

@@ -21,17 +21,18 @@ use crate::delta::Delta;
 use crate::graph::Graph;
 use crate::key::KeySpec;
 use crate::level::{Level, LevelId, LevelInput};
+use crate::partition::Partition;
 use crate::plan::{Binding, LevelPlan};
 use crate::route::constants;
 use crate::schema::TableId;
 use crate::source::{Source, SourceError};
 use crate::take::Window;
 
-use crate::partition::Partition;
-pub(crate) use cover::{bounds, listed};
-pub(crate) use intervals::Interval;
 use shown::Shown;
 use table::TableLevels;
+
+pub(crate) use cover::{bounds, listed};
+pub(crate) use intervals::Interval;
 
 mod cover;
 mod index;
