@@ -18,11 +18,13 @@ use crate::shared::{InFlight, Shared};
 use crate::source::MemorySource;
 use crate::sql::SqlParams;
 use crate::subscription::Subscription;
+use crate::threads::Threads;
 use crate::transaction::{Transaction, find, row_problem};
 use crate::tree::{RowView, Tree};
 
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod together;
 
 /// How many patches a subscriber may leave unread before it is told to start over, unless
 /// [`DatabaseBuilder::max_pending_patches`] says otherwise.
@@ -62,6 +64,7 @@ pub struct Database {
 pub struct DatabaseBuilder {
     verify: bool,
     limits: Limits,
+    threads: Threads,
 }
 
 impl Default for DatabaseBuilder {
@@ -69,6 +72,7 @@ impl Default for DatabaseBuilder {
         DatabaseBuilder {
             verify: false,
             limits: Limits { patches: MAX_PENDING_PATCHES, bytes: MAX_PENDING_BYTES },
+            threads: Threads::ALL,
         }
     }
 }
@@ -113,7 +117,7 @@ impl DatabaseBuilder {
     /// # Errors
     /// None at present.
     pub fn with_source(self, source: impl Source + 'static) -> Result<Database, Error> {
-        let engine = Engine::new(self.verify, self.limits);
+        let engine = Engine::new(self.verify, self.limits, self.threads);
         Ok(Database { shared: Arc::new(Shared::new(Box::new(source), engine)) })
     }
 }

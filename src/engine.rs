@@ -14,6 +14,7 @@ use penstock_operators::row_set::{RowIdentity, RowSetPatch};
 use penstock_operators::schema::{Schema, TableId};
 use penstock_operators::source::{Foreign, Source};
 use penstock_operators::view::Node;
+use penstock_operators::workers::Workers;
 
 use crate::error::Error;
 use crate::feed::{Committed, Ended, Feed, Limits};
@@ -21,6 +22,7 @@ use crate::memory_usage::Sizes;
 use crate::notice::Notice;
 use crate::query::CompiledQuery;
 use crate::schema_change::breaking;
+use crate::threads::Threads;
 
 /// Subscribed results by root, with a fixed hasher.
 type Feeds = HashMap<RootId, Subscribed, ahash::RandomState>;
@@ -46,18 +48,20 @@ pub(crate) struct Engine {
     feeds: Feeds,
     verify: bool,
     limits: Limits,
+    threads: Threads,
     /// Set while state is being changed, so that a panic in between is noticed.
     changing: bool,
 }
 
 impl Engine {
-    pub(crate) fn new(verify: bool, limits: Limits) -> Engine {
+    pub(crate) fn new(verify: bool, limits: Limits, threads: Threads) -> Engine {
         Engine {
             graph: Graph::new(nanoseconds),
             version: 0,
             feeds: Feeds::with_hasher(ahash::RandomState::with_seeds(5, 7, 11, 13)),
             verify,
             limits,
+            threads,
             changing: false,
         }
     }
@@ -73,6 +77,11 @@ impl Engine {
     /// How much a subscriber may leave unread.
     pub(crate) fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// Who fills several results.
+    pub(crate) fn threads(&self) -> Threads {
+        self.threads
     }
 
     /// Bytes of the patches and trees that are kept for subscribers.
@@ -112,6 +121,25 @@ impl Engine {
         let root = root?;
         let entry = self.join(&query.schema, query.view.table, root, &query.plan);
         Ok((root, Arc::clone(&entry.feed), Arc::clone(&entry.plan.binding)))
+    }
+
+    /// Subscribes to all queries, or on an error to none, and joins their feeds.
+    pub(crate) fn subscribe_all(
+        &mut self,
+        source: &mut dyn Source,
+        queries: &[CompiledQuery],
+        workers: &dyn Workers,
+    ) -> Result<Vec<(RootId, Arc<Feed>, Arc<Binding>)>, Error> {
+        let plans: Vec<&Plan> = queries.iter().map(|query| &query.plan).collect();
+        self.changing = true;
+        let roots = self.graph.subscribe_all(source, &plans, workers);
+        self.changing = false;
+        let roots = roots.map_err(|failed| Error::of_several(failed.plan + 1, failed.error))?;
+        let joined = queries.iter().zip(roots).map(|(query, root)| {
+            let entry = self.join(&query.schema, query.view.table, root, &query.plan);
+            (root, Arc::clone(&entry.feed), Arc::clone(&entry.plan.binding))
+        });
+        Ok(joined.collect())
     }
 
     /// Moves one subscriber to another binding of its template. Where it keeps a row set, it keeps

@@ -15,6 +15,15 @@ pub enum Error {
     /// A query that cannot be answered, found when it is built.
     #[error(transparent)]
     Query(#[from] QueryError),
+    /// One of several queries that were subscribed to together; none has been.
+    #[error("query {number} of those subscribed to together: {error}")]
+    OfSeveral {
+        /// Its place among them, from 1.
+        number: usize,
+        /// What is wrong with it.
+        #[source]
+        error: Box<Error>,
+    },
     /// A write that the data or the schema refuses.
     #[error(transparent)]
     Apply(ApplyError),
@@ -115,6 +124,11 @@ impl From<ApplyError> for Error {
 }
 
 impl Error {
+    /// The error of one of several queries, counted from 1.
+    pub(crate) fn of_several(number: usize, error: impl Into<Error>) -> Error {
+        Error::OfSeveral { number, error: Box::new(error.into()) }
+    }
+
     /// Gives up a transaction from inside its closure: nothing is applied and the caller gets
     /// [`Error::Aborted`] with this reason.
     pub fn abort(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

@@ -69,6 +69,7 @@ mod sql;
 #[cfg(feature = "stream")]
 mod stream;
 mod subscription;
+mod threads;
 #[cfg(feature = "tool")]
 pub mod tool;
 mod transaction;

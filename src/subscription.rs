@@ -20,6 +20,7 @@ use crate::shared::{EngineGuard, Shared};
 use crate::tree::{RowView, Tree};
 
 mod rebind;
+mod together;
 
 /// A live result. Dropping it unsubscribes.
 ///
@@ -57,6 +58,15 @@ pub struct Subscription {
     keeps_rows: Arc<AtomicBool>,
 }
 
+/// A subscribed result, before anybody has it.
+struct Made {
+    root: RootId,
+    feed: Arc<Feed>,
+    /// The constants of the query, shared with the result.
+    binding: Arc<Binding>,
+    position: Arc<Position>,
+}
+
 impl Subscription {
     pub(crate) fn new(
         shared: Arc<Shared>,
@@ -71,7 +81,24 @@ impl Subscription {
         let (root, feed, binding) = engine.subscribe(&mut *source, &compiled)?;
         let position = feed.position();
         drop((engine, source));
+        Ok(Subscription::of(
+            shared,
+            query,
+            params,
+            compiled,
+            Made { root, feed, binding, position },
+        ))
+    }
+
+    fn of(
+        shared: Arc<Shared>,
+        query: Query,
+        params: Params,
+        compiled: CompiledQuery,
+        made: Made,
+    ) -> Subscription {
         let CompiledQuery { schema, view, .. } = compiled;
+        let Made { root, feed, binding, position } = made;
         let context = Arc::new(PatchContext { schema, view });
         let mut subscription = Subscription {
             shared,
@@ -88,7 +115,7 @@ impl Subscription {
             keeps_rows: Arc::default(),
         };
         subscription.count();
-        Ok(subscription)
+        subscription
     }
 
     /// Counts what it holds now.

@@ -132,6 +132,14 @@ pub fn database(data: &Data) -> Result<Database, Error> {
     Database::builder().with_source(load(data)?)
 }
 
+/// As [`database`], with so many threads that fill the results of queries subscribed to together.
+///
+/// # Errors
+/// None for generated data.
+pub fn with_threads(data: &Data, threads: usize) -> Result<Database, Error> {
+    Database::builder().threads(threads).with_source(load(data)?)
+}
+
 /// A database over a connection to filled tables of SQLite.
 ///
 /// # Errors
@@ -249,6 +257,10 @@ impl Source for LastingIndexes {
 
     fn rollback(&mut self) {
         self.0.rollback();
+    }
+
+    fn shared(&self) -> Option<&(dyn Source + Sync)> {
+        self.0.shared()
     }
 
     fn memory(&self) -> Vec<(String, usize)> {

@@ -46,9 +46,9 @@ fn all_sources_and_the_baseline_agree() {
 
 /// Of each family of the workloads of scale some that take seconds; the others differ in numbers
 /// only.
-const OF_SCALE: [&str; 15] = [
+const OF_SCALE: [&str; 16] = [
     "W5cq100", "Tc100", "Tt100", "Tr10", "Tr100", "To10", "To100", "Ti10", "Ti100", "Te100", "D0",
-    "Ds3", "X100", "Xt100000", "L1000",
+    "Ds3", "X100", "Xt100000", "P3", "L1000",
 ];
 
 #[test]

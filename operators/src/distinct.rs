@@ -14,6 +14,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::graph::Graph;
 use crate::holders::Holder;
 use crate::key::{Key, KeyBuffer};
@@ -37,6 +39,11 @@ pub(crate) struct Reached {
 }
 
 impl Reached {
+    /// What a new junction partition reaches.
+    pub(crate) fn new(far: BTreeMap<Key, u32>, members: Option<OrderedRows>) -> Reached {
+        Reached { far, members, ..Reached::default() }
+    }
+
     /// The far routes in key order.
     pub(crate) fn far_routes(&self) -> impl Iterator<Item = &Key> {
         self.far.keys()
@@ -104,37 +111,66 @@ impl Graph {
             let held = level.partition(partition);
             (held.route.clone(), Arc::clone(&held.binding))
         };
-        let mut reached = Reached {
-            members: binding.extent.capacity().map(|_| OrderedRows::default()),
-            ..Reached::default()
-        };
         let near_binding = &binding.children[usize::from(NEAR)];
         let near_level = level.edges[usize::from(NEAR)].child;
         let holder = Holder { level: id, slot: NEAR, partition, key: Key::default() };
         let near_key = near_route(&route, near_binding);
         let near = self.hold(source, near_level, &near_key, near_binding, holder)?;
 
-        let mut far_route = KeyBuffer::new();
+        let far_level = level.edges[usize::from(FAR)].child;
+        let far_binding = &binding.children[usize::from(FAR)];
+        let far = self.far_routes(level, &binding, near);
+        let mut found: SmallVec<[u32; 8]> = SmallVec::new();
+        for far_key in far.keys() {
+            let holder = Holder { level: id, slot: FAR, partition, key: far_key.clone() };
+            found.push(self.hold(source, far_level, far_key, far_binding, holder)?);
+        }
+        let (window, members) = self.reached(level, &binding, found.into_iter());
+        let held = level.partition_mut(partition);
+        held.window = window;
+        held.junction = Some(Box::new(Reached::new(far, members)));
+        Ok(())
+    }
+
+    /// The far routes to which the rows of a hidden partition lead, with how many lead there.
+    pub(crate) fn far_routes(
+        &self,
+        level: &Level,
+        binding: &Binding,
+        near: u32,
+    ) -> BTreeMap<Key, u32> {
         let far_edge = &level.edges[usize::from(FAR)];
         let far_binding = &binding.children[usize::from(FAR)];
-        for (_, row) in self.level(near_level).partition(near).window.visible() {
+        let near_level = self.level(level.edges[usize::from(NEAR)].child);
+        let mut far_route = KeyBuffer::new();
+        let mut far = BTreeMap::new();
+        for (_, row) in near_level.partition(near).window.visible() {
             if child_route(&far_edge.columns, row, far_binding, &mut far_route) {
-                *reached.far.entry(Key::from_slice(&far_route)).or_insert(0) += 1;
+                *far.entry(Key::from_slice(&far_route)).or_insert(0) += 1;
             }
         }
+        far
+    }
+
+    /// The window of a junction partition that reaches these far partitions, and all rows of them
+    /// if it takes only some.
+    pub(crate) fn reached(
+        &self,
+        level: &Level,
+        binding: &Binding,
+        found: impl Iterator<Item = u32>,
+    ) -> (Window, Option<OrderedRows>) {
+        let far_level = self.level(level.edges[usize::from(FAR)].child);
         let mut all = OrderedRows::default();
-        let routes: Vec<Key> = reached.far.keys().cloned().collect();
-        for far_key in routes {
-            let holder = Holder { level: id, slot: FAR, partition, key: far_key.clone() };
-            let far = self.hold(source, far_edge.child, &far_key, far_binding, holder)?;
-            for (_, row) in self.level(far_edge.child).partition(far).window.visible() {
+        for far in found {
+            for (_, row) in far_level.partition(far).window.visible() {
                 all.insert(&level.order.key(row), row.clone());
             }
         }
         let extent = &binding.extent;
-        let held = level.partition_mut(partition);
         let room = extent.capacity().unwrap_or(usize::MAX);
-        let admitted = all.iter().filter(|(key, _)| held.window.admits(extent, key));
+        let blank = Window::new();
+        let admitted = all.iter().filter(|(key, _)| blank.admits(extent, key));
         let mut rows: Vec<(Key, Row)> = Vec::new();
         let mut exhausted = true;
         for (key, row) in admitted {
@@ -144,12 +180,8 @@ impl Graph {
             }
             rows.push((Key::from_slice(key), row.clone()));
         }
-        held.window = Window::hydrated(extent, rows, exhausted);
-        if reached.members.is_some() {
-            reached.members = Some(all);
-        }
-        held.junction = Some(Box::new(reached));
-        Ok(())
+        let window = Window::hydrated(extent, rows, exhausted);
+        (window, extent.capacity().map(|_| all))
     }
 
     /// Lets go of the partitions that a dropped junction partition held.

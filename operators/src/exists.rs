@@ -75,7 +75,10 @@ impl Graph {
     ) -> Result<bool, SourceError> {
         let level = self.level(level);
         if let Some(partition) = level.find(route, binding) {
-            return Ok(!level.partition(partition).window.is_empty());
+            let held = level.partition(partition);
+            if !held.batch.unfilled {
+                return Ok(!held.window.is_empty());
+            }
         }
         let LevelInput::Scan(scan) = &level.input else { return Ok(false) };
         let Some(equal) = distinct_values(&scan.partition, route) else { return Ok(false) };

@@ -89,18 +89,34 @@ impl Graph {
         room: usize,
     ) -> Result<(Vec<(Key, Row)>, bool), SourceError> {
         let mut reads = Reads::default();
-        let mut filling = Filling { rows: Vec::new(), room };
-        let from = first_position(level, &binding.extent, edge);
-        let outcome = self.fill_from(source, level, route, binding, &mut filling, from, &mut reads);
+        let outcome = self.read_window(source, level, route, binding, edge, room, &mut reads);
         let stats = &mut level.stats;
         stats.probes += reads.probes;
         let refill = edge.is_some();
         *(if refill { &mut stats.refill_rows_in } else { &mut stats.hydrate_rows_in }) +=
             reads.rows;
-        Ok((filling.rows, outcome?))
+        outcome
     }
 
-    #[allow(clippy::too_many_arguments)] // `fill` with its counts apart, for the borrow of `level`.
+    /// As [`Graph::fill`], with what it has cost apart.
+    #[allow(clippy::too_many_arguments)] // For the borrow of `level`.
+    pub(crate) fn read_window(
+        &self,
+        source: &dyn Source,
+        level: &Level,
+        route: &[u8],
+        binding: &Binding,
+        edge: Option<&Key>,
+        room: usize,
+        reads: &mut Reads,
+    ) -> Result<(Vec<(Key, Row)>, bool), SourceError> {
+        let mut filling = Filling { rows: Vec::new(), room };
+        let from = first_position(level, &binding.extent, edge);
+        let exhausted = self.fill_from(source, level, route, binding, &mut filling, from, reads)?;
+        Ok((filling.rows, exhausted))
+    }
+
+    #[allow(clippy::too_many_arguments)] // The context of one read.
     fn fill_from(
         &self,
         source: &dyn Source,

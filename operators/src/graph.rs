@@ -236,7 +236,7 @@ impl Graph {
         Ok((new, Arc::new(patch)))
     }
 
-    fn add_subscriber(&mut self, root: RootId) {
+    pub(crate) fn add_subscriber(&mut self, root: RootId) {
         let PartitionId { level, partition } = root.0;
         let held = self.level_mut(level).partition_mut(partition);
         held.subscribers += 1;

@@ -105,5 +105,8 @@ mod skip;
 pub mod source;
 pub mod stats;
 mod take;
+pub mod together;
 pub mod value;
 pub mod view;
+mod wave;
+pub mod workers;

@@ -36,6 +36,8 @@ pub(crate) struct PartitionBatch {
     pub(crate) dirty: bool,
     /// Whether the partition was made in this transaction.
     pub(crate) fresh: bool,
+    /// Whether nobody has read yet what the partition holds.
+    pub(crate) unfilled: bool,
     touched: Option<Box<Touched>>,
 }
 

@@ -252,6 +252,12 @@ pub trait Source: Send {
     /// cover it, as [`Foreign::Unknown`].
     fn unfollowed(&mut self) {}
 
+    /// The same tables for reads by several threads at once, where the source can do that: `get`
+    /// and `scan` then answer for the tables of [`Source::schema`] as this source does.
+    fn shared(&self) -> Option<&(dyn Source + Sync)> {
+        None
+    }
+
     /// The storage itself, for statements in its own language within a transaction.
     fn storage(&mut self) -> Option<&mut dyn std::any::Any> {
         None

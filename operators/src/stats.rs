@@ -9,7 +9,8 @@ pub struct LevelStats {
     pub hydrate_rows_in: u64,
     /// Rows that entered windows while they were filled.
     pub hydrate_rows_out: u64,
-    /// Nanoseconds spent filling partitions, children included; estimated from one in sixteen.
+    /// Nanoseconds spent filling partitions, children included but where several results were
+    /// filled together; estimated from one in sixteen.
     pub hydrate_nanos: u64,
     /// Transactions that reached the level.
     pub batches: u64,
@@ -37,18 +38,31 @@ pub(crate) struct Timing(Option<u64>);
 
 impl Timing {
     /// Begins; `before` is how many occasions there have been.
+    #[inline]
     pub(crate) fn start(before: u64, clock: fn() -> u64) -> Timing {
         Timing(before.is_multiple_of(TIMED).then(clock))
     }
 
     /// Ends, and adds to `nanos`, which is for `before` occasions, what makes it right for one more.
     pub(crate) fn stop(self, before: u64, clock: fn() -> u64, nanos: &mut u64) {
-        *nanos = match self.0 {
+        Timing::add(self.elapsed(clock), before, nanos);
+    }
+
+    /// Ends; the nanoseconds since the start, if this occasion is measured.
+    #[inline]
+    pub(crate) fn elapsed(self, clock: fn() -> u64) -> Option<u64> {
+        self.0.map(|started| clock() - started)
+    }
+
+    /// Adds an occasion as [`Timing::stop`] does, with the time that it took if it was measured.
+    #[inline]
+    pub(crate) fn add(elapsed: Option<u64>, before: u64, nanos: &mut u64) {
+        *nanos = match elapsed {
             // The mean of those timed, for all up to now.
-            Some(started) => {
+            Some(elapsed) => {
                 let timed = before / TIMED;
                 let earlier = nanos.checked_div(before).map_or(0, |mean| mean * timed);
-                (earlier + (clock() - started)) / (timed + 1) * (before + 1)
+                (earlier + elapsed) / (timed + 1) * (before + 1)
             }
             None => *nanos + *nanos / before.max(1),
         };

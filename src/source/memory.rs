@@ -307,6 +307,10 @@ impl Source for MemorySource {
         }
     }
 
+    fn shared(&self) -> Option<&(dyn Source + Sync)> {
+        Some(self)
+    }
+
     fn memory(&self) -> Vec<(String, usize)> {
         let mut report = Vec::new();
         for (schema, store) in self.schema.tables().iter().zip(&self.tables) {

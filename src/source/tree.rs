@@ -1,7 +1,7 @@
 //! An order of a table: the places of its rows by a key that is distinct for each.
 
-use std::cell::OnceCell;
 use std::ops::{Bound, ControlFlow};
+use std::sync::OnceLock;
 
 use penstock_operators::key::{Key, KeySpec};
 use penstock_operators::packed::PackedTree;
@@ -21,7 +21,7 @@ type Before = Vec<(Key, Option<Row>)>;
 pub(super) struct Tree {
     map: PackedTree<Place>,
     /// Made by the first read of the earlier state, forgotten at the next write.
-    before: OnceCell<Before>,
+    before: OnceLock<Before>,
 }
 
 impl Tree {
@@ -31,7 +31,7 @@ impl Tree {
             rows.iter().map(|(place, row)| (spec.key(row), place)).collect();
         // No two rows have one key.
         entries.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        Tree { map: PackedTree::from_sorted(entries), before: OnceCell::new() }
+        Tree { map: PackedTree::from_sorted(entries), before: OnceLock::new() }
     }
 
     /// Puts a place under a key that is free.

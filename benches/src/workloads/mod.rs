@@ -14,6 +14,7 @@ mod shapes;
 pub mod subjects;
 mod templates;
 mod threads;
+mod together;
 pub(crate) mod watched;
 mod wide;
 

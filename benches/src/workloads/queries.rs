@@ -23,9 +23,19 @@ pub fn list() -> Query {
 
 /// W2: W1 with owner, labels and the last 10 comments.
 pub fn tree() -> Query {
+    with_related(list())
+}
+
+/// W2 for the 50 issues of one owner that were modified last.
+pub fn tree_of_owner(owner: u32) -> Query {
+    with_related(of_owner(owner))
+}
+
+/// Issues with owner, labels and the last 10 comments.
+fn with_related(issues: Query) -> Query {
     let labels = Related::many("issueLabel").on("id", "issueId").then("label").on("labelId", "id");
     let comments = Related::many("comment").on("id", "issueId").order_by("created", Desc).limit(10);
-    list()
+    issues
         .related("owner", Related::one("user").on("ownerId", "id"))
         .related("labels", labels)
         .related("comments", comments)

@@ -2,7 +2,9 @@
 //! run when they are named.
 
 use super::list::{PLAIN, target};
-use super::{Figure, Run, Workload, deep, fan_out, long, shapes, templates, threads, wide};
+use super::{
+    Figure, Run, Workload, deep, fan_out, long, shapes, templates, threads, together, wide,
+};
 use crate::scratch::shapes as scratch;
 use crate::scratch::{Scratch, State};
 
@@ -45,6 +47,11 @@ const LONG: &str = "So many mixed transactions over data of constant size: edits
 const THREADS: &str = "The most that two threads could gain, by the clock: two databases that share nothing, one \
     after the other (*_serial_wall) and at the same time (*_threads_wall). 2000 queries of W5c \
     hydrated (pages), W7 hydrated (tree), a transaction of 10 000 edits with W1b live (wide).";
+
+const TOGETHER_WAYS: &str = "1000 queries of one kind subscribed to, by the clock: one after the other (*_single_wall), together by \
+    one thread and by two; the gains are those of two threads together over one after the other (*_gain), \
+    the same with the results read (*_gain_when_read), and of two threads over one \
+    (*_gain_of_threads). W5c (pages), W5 (lists), and W5 with W2's related rows (trees).";
 
 const FLAT: &[Figure] = &[target("heap_growth", 1.02), target("resident_growth", 1.02)];
 
@@ -181,6 +188,7 @@ pub const SCALE: &[Workload] = &[
     tree::<10_000>("Xt10000"),
     tree::<100_000>("Xt100000"),
     scale("P2", THREADS, threads::apart, Some(threads::expected)),
+    scale("P3", TOGETHER_WAYS, together::ways, Some(together::expected)),
     long::<1_000>("L1000"),
     long::<1_000_000>("L1000000"),
     long::<10_000_000>("L10000000"),

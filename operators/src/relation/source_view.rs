@@ -118,6 +118,11 @@ impl Source for SourceView<'_> {
         self.base.unfollowed();
     }
 
+    /// Not the derived tables, which are not in the schema.
+    fn shared(&self) -> Option<&(dyn Source + Sync)> {
+        self.base.shared()
+    }
+
     fn storage(&mut self) -> Option<&mut dyn std::any::Any> {
         self.base.storage()
     }
