@@ -65,6 +65,8 @@ pub struct Edge {
     pub columns: Vec<usize>,
     /// The level on the other side.
     pub child: LevelPlan,
+    /// For a gate: whether the rows that open it stay out of row sets.
+    pub private: bool,
 }
 
 /// A condition over one row and the gates of its level. Negation has been pushed to the leaves.

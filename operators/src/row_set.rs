@@ -3,8 +3,8 @@
 //! For each row of the result: the row itself, the rows of its related lists, the hidden rows of
 //! junctions, and for each EXISTS of its level that holds the witness (with the witness's own
 //! witnesses). A row needed twice is counted twice and leaves the set when its count is zero. The
-//! body of a NOT EXISTS contributes nothing. Rows of derived tables are no base rows: they are left
-//! out, and so are the base rows that they were made from.
+//! body of a NOT EXISTS contributes nothing, nor does that of a private EXISTS. Rows of derived
+//! tables are no base rows: they are left out, and so are the base rows that they were made from.
 //!
 //! Cost: O(changes), once per place where a changed partition is shown. State: one count and one
 //! row handle per distinct row.
@@ -252,7 +252,8 @@ impl Graph {
         parts
     }
 
-    /// Whether the partitions of an edge belong to the row set: all but the bodies of NOT EXISTS.
+    /// Whether the partitions of an edge belong to the row set: all but the bodies of NOT EXISTS and
+    /// of private gates.
     fn counts(&self, level: &Level, slot: Slot) -> bool {
         fn occurs(condition: &Condition, slot: usize) -> bool {
             match condition {
@@ -265,7 +266,8 @@ impl Graph {
         }
         match &level.input {
             LevelInput::Scan(scan) if level.is_gate(slot) => {
-                scan.filter.gated().is_some_and(|gated| occurs(gated, usize::from(slot)))
+                !level.edges[usize::from(slot)].private
+                    && scan.filter.gated().is_some_and(|gated| occurs(gated, usize::from(slot)))
             }
             _ => true,
         }

@@ -120,7 +120,7 @@ impl Parts {
         };
         let mut relationships = Vec::with_capacity(nested.len());
         for Nested { name, level, columns } in nested {
-            plan.related.push(Edge { columns, child: level.plan });
+            plan.related.push(Edge { columns, child: level.plan, private: false });
             children.push(level.binding);
             relationships.push(ViewRelationship { name, format: level.view });
         }
