@@ -3,6 +3,11 @@
 //! | module | what it does | what it does not know |
 //! |---|---|---|
 //! | [`auth`] | who somebody is: tokens verified by a secret, a key, or an issuer's keys | what users may do |
+//! | [`protocol`] | messages and cookies | why they are sent |
+//! | [`hub`] | client groups, their live queries, and what clients are told | sockets, clocks, threads |
+//! | [`services`] | what the server needs others for | who they are |
+//! | [`store`] | client groups between runs | what is in them |
+//! | [`server`] | sockets, HTTP, threads | what is sent over them |
 //! | [`claims`] | who a client is, as far as a token says | how tokens are verified |
 //! | [`rules`] | who may read and write which rows, compiled into queries and checked at writes | where claims come from |
 //! | [`validate`] | the rules of the protocol, checked on recorded sessions | how the server keeps them |
@@ -10,7 +15,12 @@
 pub mod auth;
 pub mod claims;
 mod http_client;
+pub mod hub;
+pub mod protocol;
 pub mod rules;
+pub mod server;
+pub mod services;
+pub mod store;
 #[cfg(test)]
 mod test_http;
 pub mod validate;

@@ -1,0 +1,312 @@
+//! Live queries, each once for all client groups that want it, as sets of rows.
+//!
+//! A live query has what its query's result is made of at one version of the database, the *cut* of the
+//! last [`Lives::advance`]. Patches of later commits wait, so that all live queries are seen at the same
+//! version. Cost of an advance: O(changed rows), and nothing for live queries that have not changed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+use penstock::operators::row_set::RowIdentity;
+use penstock::{Database, Error, Patch, Query, RowView, Subscription};
+
+use super::Wake;
+
+/// A map with a fixed hasher.
+pub(crate) type FixedMap<K, V> = HashMap<K, V, ahash::RandomState>;
+
+/// An empty map whose order is the same in every run.
+pub(crate) fn fixed_map<K, V>() -> FixedMap<K, V> {
+    HashMap::with_hasher(ahash::RandomState::with_seeds(17, 19, 23, 29))
+}
+
+/// The number of a live query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct LiveId(u64);
+
+/// Who has a use for a live query: a client group, and as what.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct User {
+    pub(crate) group: Arc<str>,
+    pub(crate) role: Role,
+}
+
+/// What a live query is for a group.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Role {
+    /// The query of this name, whose rows the clients hold.
+    Query(String),
+    /// The last mutation ids of the group's clients.
+    Clients,
+    /// The results of failed mutations.
+    Results,
+}
+
+/// A row that came, changed or went.
+#[derive(Clone, Debug)]
+pub(crate) struct RowChange {
+    pub(crate) identity: RowIdentity,
+    pub(crate) before: Option<RowView>,
+    pub(crate) after: Option<RowView>,
+}
+
+impl RowChange {
+    /// Whether the row is as it was.
+    fn is_none(&self) -> bool {
+        self.before.as_ref().map(RowView::row) == self.after.as_ref().map(RowView::row)
+    }
+}
+
+/// A live query.
+pub(crate) struct Live {
+    key: Arc<str>,
+    subscription: Subscription,
+    rows: FixedMap<RowIdentity, RowView>,
+    /// Patches of commits after the cut.
+    later: Vec<Patch>,
+    users: BTreeSet<User>,
+    is_dirty: Arc<AtomicBool>,
+    pub(crate) hydrated_us: u64,
+    pub(crate) advances: u64,
+}
+
+impl Live {
+    pub(crate) fn rows(&self) -> &FixedMap<RowIdentity, RowView> {
+        &self.rows
+    }
+
+    pub(crate) fn users(&self) -> &BTreeSet<User> {
+        &self.users
+    }
+
+    pub(crate) fn key(&self) -> &Arc<str> {
+        &self.key
+    }
+
+    pub(crate) fn subscription(&self) -> &Subscription {
+        &self.subscription
+    }
+}
+
+/// All live queries.
+pub(crate) struct Lives {
+    database: Database,
+    wake: Wake,
+    by_key: FixedMap<Arc<str>, LiveId>,
+    all: BTreeMap<LiveId, Live>,
+    next: u64,
+    dirty: Arc<Mutex<Vec<LiveId>>>,
+}
+
+fn identity(row: &RowView) -> RowIdentity {
+    (row.table_id(), row.table().primary_key_spec().key(row.row()))
+}
+
+impl Lives {
+    pub(crate) fn new(database: Database, wake: Wake) -> Lives {
+        Lives {
+            database,
+            wake,
+            by_key: fixed_map(),
+            all: BTreeMap::new(),
+            next: 0,
+            dirty: Arc::default(),
+        }
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
+    pub(crate) fn get(&self, id: LiveId) -> Option<&Live> {
+        self.all.get(&id)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (LiveId, &Live)> {
+        self.all.iter().map(|(id, live)| (*id, live))
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The live query of this key, made if it is not there. It has no users yet; the caller adds one
+    /// or [sweeps](Lives::sweep). Cost: a hydration if it is new.
+    pub(crate) fn find_or_make(
+        &mut self,
+        key: &str,
+        query: impl FnOnce() -> Result<Query, Error>,
+    ) -> Result<LiveId, Error> {
+        if let Some(id) = self.by_key.get(key) {
+            return Ok(*id);
+        }
+        let started = super::clock::monotonic_us();
+        let id = LiveId(self.next);
+        let mut subscription = self.database.subscribe(query()?)?;
+        let is_dirty = Arc::new(AtomicBool::new(true));
+        let (flag, dirty, wake) =
+            (Arc::clone(&is_dirty), Arc::clone(&self.dirty), Arc::clone(&self.wake));
+        subscription.on_change(move |_| {
+            if !flag.swap(true, Ordering::AcqRel) {
+                dirty.lock().push(id);
+                wake();
+            }
+        });
+        let rows = subscription.row_set()?;
+        self.next += 1;
+        // What was committed since is only known to be there by looking.
+        self.dirty.lock().push(id);
+        let mut set = fixed_map();
+        set.extend(rows.into_iter().map(|row| (identity(&row), row)));
+        let key: Arc<str> = Arc::from(key);
+        self.by_key.insert(Arc::clone(&key), id);
+        let hydrated_us = super::clock::monotonic_us().saturating_sub(started);
+        let (later, users) = (Vec::new(), BTreeSet::new());
+        let live =
+            Live { key, subscription, rows: set, later, users, is_dirty, hydrated_us, advances: 0 };
+        self.all.insert(id, live);
+        Ok(id)
+    }
+
+    pub(crate) fn add_user(&mut self, id: LiveId, user: User) {
+        if let Some(live) = self.all.get_mut(&id) {
+            live.users.insert(user);
+        }
+    }
+
+    /// Takes a user away; the live query stays until the next [`sweep`](Lives::sweep).
+    pub(crate) fn remove_user(&mut self, id: LiveId, user: &User) {
+        if let Some(live) = self.all.get_mut(&id) {
+            live.users.remove(user);
+        }
+    }
+
+    /// Ends live queries that nobody uses.
+    pub(crate) fn sweep(&mut self) {
+        let by_key = &mut self.by_key;
+        self.all.retain(|_, live| {
+            let used = !live.users.is_empty();
+            if !used {
+                by_key.remove(&live.key);
+            }
+            used
+        });
+    }
+
+    /// Forgets by which key live queries are found, so that the next are made anew: for a changed schema.
+    pub(crate) fn forget_keys(&mut self) {
+        self.by_key.clear();
+    }
+
+    /// Whether there may be something to advance.
+    pub(crate) fn is_dirty(&self) -> bool {
+        !self.dirty.lock().is_empty()
+    }
+
+    /// Takes all live queries to the version that the database has now, and returns what changed in each.
+    ///
+    /// # Errors
+    /// A database that cannot be used any more.
+    pub(crate) fn advance(&mut self) -> Result<Vec<(LiveId, Vec<RowChange>)>, Error> {
+        let mut changed: BTreeMap<LiveId, BTreeMap<RowIdentity, Option<RowView>>> = BTreeMap::new();
+        let mut dirty: BTreeSet<LiveId> =
+            std::mem::take(&mut *self.dirty.lock()).into_iter().collect();
+        loop {
+            let version = self.database.version()?;
+            let mut again = false;
+            for id in &dirty {
+                let Some(live) = self.all.get_mut(id) else { continue };
+                live.is_dirty.store(false, Ordering::Release);
+                live.later.extend(live.subscription.changes());
+                let before = changed.entry(*id).or_default();
+                again |= !live.advance(version, before)?;
+            }
+            let later = std::mem::take(&mut *self.dirty.lock());
+            if !again {
+                // They go on to the next cut with those whose patches were too late for this one.
+                let behind = dirty
+                    .iter()
+                    .filter(|id| self.all.get(id).is_some_and(|live| !live.later.is_empty()));
+                let mut queue = self.dirty.lock();
+                queue.extend(behind.copied());
+                queue.extend(later);
+                break;
+            }
+            // A live query was read anew and may be ahead: all follow.
+            dirty.extend(later);
+        }
+        let changes = changed.into_iter().filter_map(|(id, before)| {
+            let live = self.all.get_mut(&id)?;
+            let changes: Vec<RowChange> = before
+                .into_iter()
+                .map(|(identity, before)| {
+                    let after = live.rows.get(&identity).cloned();
+                    RowChange { identity, before, after }
+                })
+                .filter(|change| !change.is_none())
+                .collect();
+            live.advances += u64::from(!changes.is_empty());
+            (!changes.is_empty()).then_some((id, changes))
+        });
+        Ok(changes.collect())
+    }
+}
+
+impl Live {
+    /// Takes in what was committed up to a version, noting how rows were before. Returns whether it is at
+    /// that version, and not perhaps ahead of it.
+    fn advance(
+        &mut self,
+        version: u64,
+        before: &mut BTreeMap<RowIdentity, Option<RowView>>,
+    ) -> Result<bool, Error> {
+        let mut at = 0;
+        while at < self.later.len() {
+            let patch = &self.later[at];
+            if patch.reset_tree().is_some() {
+                self.later.clear();
+                self.replace(before)?;
+                return Ok(false);
+            }
+            if patch.version().is_some_and(|of| of > version) {
+                break;
+            }
+            at += 1;
+        }
+        for patch in self.later.drain(..at) {
+            let Some(changes) = patch.rows() else { continue };
+            for row in changes.deletes {
+                let identity = identity(&row);
+                let old = self.rows.remove(&identity);
+                before.entry(identity).or_insert(old);
+            }
+            for row in changes.puts {
+                let identity = identity(&row);
+                let old = self.rows.insert(identity.clone(), row);
+                before.entry(identity).or_insert(old);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads the set anew, where patches were not kept.
+    fn replace(
+        &mut self,
+        before: &mut BTreeMap<RowIdentity, Option<RowView>>,
+    ) -> Result<(), Error> {
+        let mut rows = fixed_map();
+        rows.extend(self.subscription.row_set()?.into_iter().map(|row| (identity(&row), row)));
+        let old = std::mem::replace(&mut self.rows, rows);
+        let entered = self.rows.keys().filter(|identity| !old.contains_key(*identity)).cloned();
+        for identity in entered.collect::<Vec<_>>() {
+            before.entry(identity).or_insert(None);
+        }
+        for (identity, row) in old {
+            before.entry(identity).or_insert(Some(row));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,361 @@
+//! The hub: who is connected, what they want, and what they are told.
+//!
+//! It is one state machine without sockets, clocks and threads: inputs come in with the time, outputs go
+//! out, and the same inputs over the same database give the same outputs. The server runs it with real
+//! sockets, the simulator with none.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `live` | live queries, each once for all groups, as sets of rows at one version of the database |
+//! | `group` | client groups: which rows their clients hold, since which version |
+//! | `poke` | what clients are told |
+//! | `connection`, `connecting` | one client each, and how it comes and goes |
+//! | `queries` | what clients want, hydrated and dropped |
+//! | `asking` | what is asked of the application |
+//! | `mutations` | who may write, and what was written as clients are told |
+//! | `resume` | what of a group outlives the process |
+//! | `report` | what is going on, for people |
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use penstock::{Database, Error};
+use serde_json::{Map, Value as Json};
+
+use crate::claims::Claims;
+use crate::protocol::ConnectionId;
+use crate::protocol::connect::ConnectRequest;
+use crate::protocol::cookie::Tag;
+use crate::protocol::error::ErrorBody;
+use crate::protocol::upstream::{Push, Upstream};
+
+mod asking;
+mod clock;
+mod connecting;
+mod connection;
+mod group;
+mod live;
+mod mutations;
+mod poke;
+mod queries;
+mod report;
+mod resume;
+mod schema;
+
+pub use clock::Now;
+pub use report::{ConnectionReport, Counters, GroupReport, QueryReport, Report};
+pub use resume::{GroupStore, StoredClient, StoredGroup, StoredQuery, StoredRow};
+
+use connection::Connection;
+use group::{Group, Touched};
+use live::Lives;
+
+/// Called, by any thread, when there is something for [`Input::Data`].
+pub type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// Compiles who may read what into an ad-hoc query.
+pub type ReadRules = Box<dyn Fn(&Json, &Claims) -> Json + Send>;
+
+/// Limits; each names what is refused when it is reached.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Queries of one client group.
+    pub queries: usize,
+    /// Rows of one client group.
+    pub rows: usize,
+    /// Bytes of a query's text.
+    pub query_bytes: usize,
+    /// Bytes that wait for one socket; beyond, a client is told less often.
+    pub queued_bytes: usize,
+    /// For how long a client may be behind before its connection is closed, in milliseconds.
+    pub behind_ms: u64,
+    /// For how long a client may be connected without saying what it wants, in milliseconds.
+    pub initialise_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            queries: 1000,
+            rows: 1_000_000,
+            query_bytes: 256 * 1024,
+            queued_bytes: 4 * 1024 * 1024,
+            behind_ms: 30_000,
+            initialise_ms: 60_000,
+        }
+    }
+}
+
+/// The tables in which mutations are accounted for.
+#[derive(Clone, Debug)]
+pub struct Bookkeeping {
+    /// `clientGroupID`, `clientID`, `lastMutationID`, `userID`.
+    pub clients_table: String,
+    /// `clientGroupID`, `clientID`, `mutationID`, `result`.
+    pub mutations_table: String,
+}
+
+/// How a hub is set up.
+pub struct Options {
+    /// What is refused.
+    pub limits: Limits,
+    /// Who may read what by ad-hoc queries.
+    pub read_rules: ReadRules,
+    /// Where mutations are accounted for, if they are.
+    pub bookkeeping: Option<Bookkeeping>,
+    /// Whether the application can be asked what named queries mean.
+    pub has_query_endpoint: bool,
+    /// For how long a group that nobody is connected to stays live, in milliseconds.
+    pub linger_ms: u64,
+    /// How often named queries are asked for anew, in milliseconds.
+    pub retransform_ms: u64,
+    /// Tells this run of the server from others.
+    pub tag: Tag,
+    /// What outlives the process, if anything does.
+    pub store: Option<Box<dyn GroupStore>>,
+}
+
+/// What named queries mean: each with its AST, or with an error for the clients that want it.
+pub type Meanings = Vec<(String, Result<Json, Json>)>;
+
+/// What happens.
+#[derive(Debug)]
+pub enum Input {
+    /// A client connects; its token has been verified.
+    Connect {
+        /// Its number, new.
+        connection: ConnectionId,
+        /// What it asked.
+        request: Box<ConnectRequest>,
+        /// What its token says.
+        claims: Claims,
+        /// Bytes that wait for the socket: the hub adds, whoever sends takes away.
+        queued: Arc<AtomicUsize>,
+    },
+    /// A message of a client.
+    Message {
+        /// Whose.
+        connection: ConnectionId,
+        /// What.
+        message: Upstream,
+    },
+    /// A frame of a client that is no message.
+    Unreadable {
+        /// Whose.
+        connection: ConnectionId,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A socket is closed.
+    Closed {
+        /// Whose.
+        connection: ConnectionId,
+    },
+    /// A new token has been verified ([`Output::Verify`]).
+    Verified {
+        /// Whose.
+        connection: ConnectionId,
+        /// What it says, or why it is refused.
+        outcome: Result<Claims, ErrorBody>,
+    },
+    /// The application's answer ([`Output::Transform`]).
+    Transformed {
+        /// To which question.
+        request: u64,
+        /// Each query with its AST, or with an error for the clients that want it.
+        outcome: Result<Meanings, ErrorBody>,
+    },
+    /// A mutation was not carried out, and the client is to know.
+    MutationFailed {
+        /// Whose.
+        connection: ConnectionId,
+        /// Why.
+        error: ErrorBody,
+    },
+    /// The database has changed.
+    Data,
+    /// Time has passed; about ten times a second.
+    Tick,
+    /// The server is about to end: everybody is sent away, and everything is saved.
+    Shutdown,
+}
+
+/// A question to the application: what named queries mean.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transform {
+    /// Its number, to be given with the answer.
+    pub request: u64,
+    /// The client group.
+    pub group: String,
+    /// The user that the client says it is.
+    pub user: Option<String>,
+    /// The token to show.
+    pub auth: Option<String>,
+    /// The endpoint that the client asks for, if it does.
+    pub url: Option<String>,
+    /// Further headers that the client asks for.
+    pub headers: Map<String, Json>,
+    /// Each query: the clients' name for it, the application's, and the arguments.
+    pub queries: Vec<(String, String, Vec<Json>)>,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send a frame of text.
+    Send {
+        /// To whom.
+        connection: ConnectionId,
+        /// What.
+        frame: Arc<str>,
+    },
+    /// Close a socket, once all frames are sent.
+    Close {
+        /// Whose.
+        connection: ConnectionId,
+        /// The code for the close frame.
+        code: u16,
+        /// For people.
+        reason: String,
+    },
+    /// Verify a new token and answer with [`Input::Verified`].
+    Verify {
+        /// Whose.
+        connection: ConnectionId,
+        /// The token, if there is one.
+        token: Option<String>,
+    },
+    /// Ask the application and answer with [`Input::Transformed`].
+    Transform(Box<Transform>),
+    /// Carry out mutations, in order for each group.
+    Push {
+        /// Whose.
+        connection: ConnectionId,
+        /// The user.
+        user: Option<String>,
+        /// The token, for the application.
+        auth: Option<String>,
+        /// What the token says.
+        claims: Claims,
+        /// The endpoint that the client asks for, if it does.
+        url: Option<String>,
+        /// Further headers that the client asks for.
+        headers: Map<String, Json>,
+        /// The mutations.
+        push: Box<Push>,
+    },
+    /// Tell the application that a client has seen the results of its mutations up to an id.
+    CleanUpResults {
+        /// Whose.
+        connection: ConnectionId,
+        /// The group.
+        group: String,
+        /// The client.
+        client: String,
+        /// Up to which.
+        id: u64,
+        /// The token, for the application.
+        auth: Option<String>,
+    },
+}
+
+/// What is to be done, in order.
+pub type Outputs = Vec<Output>;
+
+/// The state machine.
+pub struct Hub {
+    options: Options,
+    lives: Lives,
+    groups: BTreeMap<Arc<str>, Group>,
+    connections: BTreeMap<ConnectionId, Connection>,
+    touched: BTreeMap<Arc<str>, Touched>,
+    /// Connections that are to be brought up to date by themselves.
+    greeting: BTreeSet<ConnectionId>,
+    /// Questions to the application: of which connection and group, about which queries.
+    transforms: BTreeMap<u64, asking::Asked>,
+    next_transform: u64,
+    schema: penstock::Schema,
+    counters: Counters,
+}
+
+impl Hub {
+    /// A hub over a database. `wake` is called when there is something for [`Input::Data`].
+    #[must_use]
+    pub fn new(database: Database, options: Options, wake: Wake) -> Hub {
+        let schema = database.schema();
+        Hub {
+            options,
+            lives: Lives::new(database, wake),
+            groups: BTreeMap::new(),
+            connections: BTreeMap::new(),
+            touched: BTreeMap::new(),
+            greeting: BTreeSet::new(),
+            transforms: BTreeMap::new(),
+            next_transform: 1,
+            schema,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Whether there is more to tell at once: then [`Input::Data`] is due.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        self.lives.is_dirty()
+    }
+
+    /// Takes an input.
+    ///
+    /// # Errors
+    /// A database that cannot be used any more; the server has to end.
+    pub fn handle(&mut self, now: Now, input: Input, outputs: &mut Outputs) -> Result<(), Error> {
+        match input {
+            Input::Connect { connection, request, claims, queued } => {
+                self.connect(now, connection, *request, claims, queued, outputs);
+            }
+            Input::Message { connection, message } => {
+                self.message(now, connection, message, outputs)
+            }
+            Input::Unreadable { connection, problem } => {
+                self.refuse_message(connection, &problem, outputs);
+            }
+            Input::Closed { connection } => self.disconnect(now, connection),
+            Input::Verified { connection, outcome } => {
+                self.verified(now, connection, outcome, outputs);
+            }
+            Input::Transformed { request, outcome } => {
+                self.transformed(now, request, outcome, outputs);
+            }
+            Input::MutationFailed { connection, error } => {
+                self.tell_error(connection, &error, outputs);
+            }
+            Input::Data => {}
+            Input::Tick => self.tick(now, outputs),
+            Input::Shutdown => {
+                self.shut_down(now, outputs);
+                return Ok(());
+            }
+        }
+        self.advance(outputs)?;
+        self.flush(now, outputs);
+        self.lives.sweep();
+        Ok(())
+    }
+
+    /// Takes what has changed in the database to the groups.
+    fn advance(&mut self, outputs: &mut Outputs) -> Result<(), Error> {
+        self.follow_schema(outputs);
+        for (live, changes) in self.lives.advance()? {
+            let Some(of) = self.lives.get(live) else { continue };
+            for user in of.users().clone() {
+                let Some(group) = self.groups.get_mut(&user.group) else { continue };
+                let touched = self.touched.entry(Arc::clone(&user.group)).or_default();
+                for change in &changes {
+                    group.take(&user.role, change, touched);
+                }
+            }
+            self.counters.row_changes += changes.len() as u64;
+        }
+        Ok(())
+    }
+}

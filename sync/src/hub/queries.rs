@@ -1,0 +1,297 @@
+//! What clients want: queries hydrated and dropped.
+
+use std::sync::Arc;
+
+use penstock::{Error, Query};
+use serde_json::{Value as Json, json};
+
+use super::group::{Desire, GroupQuery, QueryState};
+use super::live::{LiveId, Role, User};
+use super::{Hub, Now, Outputs};
+use crate::claims::Claims;
+use crate::protocol::ConnectionId;
+use crate::protocol::downstream;
+use crate::protocol::upstream::{DesiredOp, Wanted};
+
+/// The longest that a query is kept which nobody wants, in milliseconds.
+const TTL_MAX: f64 = 600_000.0;
+
+/// Why a query cannot be served: the kind, as clients know it, and a text.
+pub(super) type Refusal = (&'static str, String);
+
+impl Hub {
+    /// Takes what a client wants. With `is_whole`, it wants nothing that it does not say.
+    pub(super) fn change_desires(
+        &mut self,
+        now: Now,
+        number: ConnectionId,
+        ops: Vec<DesiredOp>,
+        is_whole: bool,
+        outputs: &mut Outputs,
+    ) {
+        let Some(connection) = self.connections.get(&number) else { return };
+        let id = Arc::clone(&connection.group);
+        let Some(group) = self.groups.get_mut(&id) else { return };
+        group.is_unsaved = true;
+        let now_active = group.clock.read(now);
+        let client = group.clients.entry(connection.client.clone()).or_default();
+        let mut stop = |hash: Option<&str>| {
+            for (_, desire) in
+                client.desires.iter_mut().filter(|(of, _)| hash.is_none_or(|hash| hash == *of))
+            {
+                desire.inactive_since.get_or_insert(now_active);
+            }
+        };
+        if is_whole {
+            stop(None);
+        }
+        let mut wanted = Vec::new();
+        for op in ops {
+            match op {
+                DesiredOp::Clear => {
+                    stop(None);
+                    wanted.clear();
+                }
+                DesiredOp::Del(hash) => {
+                    stop(Some(&hash));
+                    wanted.retain(|(of, _, _)| *of != hash);
+                }
+                DesiredOp::Put { hash, ttl, what } => wanted.push((hash, ttl, what)),
+            }
+        }
+        let mut named = Vec::new();
+        for (hash, ttl, what) in wanted {
+            let is_named = matches!(what, Wanted::Named { .. });
+            if self.want(&id, number, &hash, ttl, what, outputs) && is_named {
+                named.push(hash);
+            }
+        }
+        self.expire(now, &id);
+        // At the start all named queries are asked for, these among them.
+        if !is_whole && !named.is_empty() {
+            self.ask(now, number, named, outputs);
+        }
+    }
+
+    /// A client wants a query; returns whether its rows are not there yet.
+    fn want(
+        &mut self,
+        id: &Arc<str>,
+        number: ConnectionId,
+        hash: &str,
+        ttl: f64,
+        what: Wanted,
+        outputs: &mut Outputs,
+    ) -> bool {
+        let Some(connection) = self.connections.get(&number) else { return false };
+        let Some(group) = self.groups.get_mut(id) else { return false };
+        let ttl = if ttl < 0.0 { TTL_MAX } else { ttl.clamp(0.0, TTL_MAX) } as u64;
+        let known = group.queries.contains_key(hash);
+        if !known && group.queries.len() >= self.options.limits.queries {
+            let limit = self.options.limits.queries;
+            let message = format!("a client group may have {limit} queries; this is one more");
+            self.refuse(id, hash, "", ("app", message), Some(number), outputs);
+            return false;
+        }
+        let client = group.clients.entry(connection.client.clone()).or_default();
+        let desire = client.desires.entry(hash.to_owned()).or_default();
+        *desire = Desire { ttl: ttl.max(desire.ttl), inactive_since: None };
+        let query = group
+            .queries
+            .entry(hash.to_owned())
+            .or_insert_with(|| GroupQuery { what, state: QueryState::Pending });
+        if let QueryState::Live { .. } = query.state {
+            return false;
+        }
+        query.state = QueryState::Pending;
+        if let Wanted::Ast(ast) = query.what.clone() {
+            let claims = group.claims.clone();
+            let compiled = (self.options.read_rules)(&ast, &claims);
+            if let Err(refusal) = self.serve(id, hash, &compiled) {
+                self.refuse(id, hash, "", refusal, None, outputs);
+            }
+            return false;
+        }
+        true
+    }
+
+    /// Hydrates a query and gives its rows to the group, in the place of what it had before.
+    pub(super) fn serve(&mut self, id: &Arc<str>, hash: &str, ast: &Json) -> Result<(), Refusal> {
+        let key = ast.to_string();
+        let limits = self.options.limits;
+        if key.len() > limits.query_bytes {
+            let message =
+                format!("a query may have {} bytes, this has {}", limits.query_bytes, key.len());
+            return Err(("app", message));
+        }
+        let query = || Query::from_ast(ast).map_err(Error::from);
+        let live = self.lives.find_or_make(&key, query).map_err(|e| ("app", e.to_string()))?;
+        let Some(group) = self.groups.get_mut(id) else { return Ok(()) };
+        let Some(query) = group.queries.get_mut(hash) else { return Ok(()) };
+        let before = query.state.clone();
+        if matches!(before, QueryState::Live { live: old, .. } if old == live) {
+            return Ok(());
+        }
+        let got_at = if let QueryState::Live { got_at, .. } = before { got_at } else { 0 };
+        query.state = QueryState::Live { live, got_at };
+        let touched = self.touched.entry(Arc::clone(id)).or_default();
+        if got_at == 0 {
+            touched.got.insert(hash.to_owned());
+        }
+        if let Some(of) = self.lives.get(live) {
+            for (identity, row) in of.rows() {
+                group.enter(identity, row, touched);
+            }
+        }
+        let too_many = group.rows.len() > limits.rows;
+        self.lives
+            .add_user(live, User { group: Arc::clone(id), role: Role::Query(hash.to_owned()) });
+        if let QueryState::Live { live: old, .. } = before {
+            self.take_away(id, hash, old);
+        }
+        if too_many {
+            let message = format!(
+                "a client group may have {} rows; with this query it has more",
+                limits.rows
+            );
+            return Err(("app", message));
+        }
+        Ok(())
+    }
+
+    /// Takes a live query's rows from the group.
+    fn take_away(&mut self, id: &Arc<str>, hash: &str, live: LiveId) {
+        let user = User { group: Arc::clone(id), role: Role::Query(hash.to_owned()) };
+        self.lives.remove_user(live, &user);
+        let (Some(group), Some(of)) = (self.groups.get_mut(id), self.lives.get(live)) else {
+            return;
+        };
+        let touched = self.touched.entry(Arc::clone(id)).or_default();
+        for identity in of.rows().keys() {
+            group.leave(identity, touched);
+        }
+    }
+
+    /// Tells those who want a query that it cannot be served, and takes its rows away.
+    pub(super) fn refuse(
+        &mut self,
+        id: &Arc<str>,
+        hash: &str,
+        name: &str,
+        (kind, message): Refusal,
+        only: Option<ConnectionId>,
+        outputs: &mut Outputs,
+    ) {
+        let error = json!({"error": kind, "id": hash, "name": name, "message": message});
+        self.refuse_with(id, hash, error, only, outputs);
+    }
+
+    pub(super) fn refuse_with(
+        &mut self,
+        id: &Arc<str>,
+        hash: &str,
+        error: Json,
+        only: Option<ConnectionId>,
+        outputs: &mut Outputs,
+    ) {
+        let Some(group) = self.groups.get_mut(id) else { return };
+        if let Some(query) = group.queries.get_mut(hash) {
+            let before = std::mem::replace(&mut query.state, QueryState::Failed);
+            if let QueryState::Live { live, got_at } = before {
+                let touched = self.touched.entry(Arc::clone(id)).or_default();
+                touched.got.remove(hash);
+                if got_at > 0 {
+                    touched.gone.insert(hash.to_owned());
+                }
+                self.take_away(id, hash, live);
+            }
+        }
+        self.counters.refused_queries += 1;
+        let Some(group) = self.groups.get(id) else { return };
+        let frame: Arc<str> = downstream::transform_error(&[error]).into();
+        for number in &group.connections {
+            let Some(connection) = self.connections.get(number) else { continue };
+            let desires = group.clients.get(&connection.client).map(|client| &client.desires);
+            let wants = desires.is_some_and(|desires| desires.contains_key(hash));
+            if only.map_or(wants, |only| only == *number) {
+                connection.send(*number, Arc::clone(&frame), outputs);
+            }
+        }
+    }
+
+    /// Drops queries that nobody has wanted for as long as was asked.
+    pub(super) fn expire(&mut self, now: Now, id: &Arc<str>) {
+        let Some(group) = self.groups.get_mut(id) else { return };
+        let now_active = group.clock.read(now);
+        let over =
+            |hash: &&String| group.wanted_until(hash).is_some_and(|until| until <= now_active);
+        let over: Vec<String> = group.queries.keys().filter(over).cloned().collect();
+        for hash in over {
+            let Some(group) = self.groups.get_mut(id) else { return };
+            let query = group.queries.remove(&hash);
+            for client in group.clients.values_mut() {
+                client.desires.remove(&hash);
+            }
+            group.is_unsaved = true;
+            if let Some(GroupQuery { state: QueryState::Live { live, got_at }, .. }) = query {
+                let touched = self.touched.entry(Arc::clone(id)).or_default();
+                touched.got.remove(&hash);
+                if got_at > 0 {
+                    touched.gone.insert(hash.clone());
+                }
+                self.take_away(id, &hash, live);
+            }
+        }
+    }
+
+    /// Applies the rules of reading with what the newest token says.
+    pub(super) fn apply_rules(&mut self, id: &Arc<str>, claims: Claims, outputs: &mut Outputs) {
+        let Some(group) = self.groups.get_mut(id) else { return };
+        if group.claims == claims && group.remembered.is_none() {
+            return;
+        }
+        group.claims = claims.clone();
+        let asts: Vec<(String, Json)> = group
+            .queries
+            .iter()
+            .filter(|(_, query)| query.state != QueryState::Failed)
+            .filter_map(|(hash, query)| match &query.what {
+                Wanted::Ast(ast) => Some((hash.clone(), ast.clone())),
+                Wanted::Named { .. } => None,
+            })
+            .collect();
+        for (hash, ast) in asts {
+            let compiled = (self.options.read_rules)(&ast, &claims);
+            if let Err(refusal) = self.serve(id, &hash, &compiled) {
+                self.refuse(id, &hash, "", refusal, None, outputs);
+            }
+        }
+    }
+
+    /// Ends what cannot go on after a change of the schema, and begins it anew.
+    pub(super) fn follow_schema(&mut self, outputs: &mut Outputs) {
+        let schema = self.lives.database().schema();
+        if schema == self.schema {
+            return;
+        }
+        self.schema = schema;
+        self.lives.forget_keys();
+        let ended: Vec<(LiveId, Arc<str>, Vec<User>)> = self
+            .lives
+            .iter()
+            .filter(|(_, live)| {
+                matches!(live.subscription().status(), Err(Error::SchemaChanged { .. }))
+            })
+            .map(|(id, live)| (id, Arc::clone(live.key()), live.users().iter().cloned().collect()))
+            .collect();
+        for (_, key, users) in ended {
+            for User { group, role } in users {
+                let Role::Query(hash) = role else { continue };
+                let ast: Json = serde_json::from_str(&key).unwrap_or(Json::Null);
+                if let Err(refusal) = self.serve(&group, &hash, &ast) {
+                    self.refuse(&group, &hash, "", refusal, None, outputs);
+                }
+            }
+        }
+    }
+}

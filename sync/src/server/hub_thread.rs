@@ -1,0 +1,242 @@
+//! The hub, on a thread of its own, fed from all sockets.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use penstock::Database;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+
+use super::Shared;
+use super::clock::now;
+use super::socket::Frame;
+use crate::hub::{self, Hub, Input, Output, Report};
+use crate::protocol::ConnectionId;
+use crate::services::PushJob;
+
+/// How often time passes for the hub.
+const TICK: Duration = Duration::from_millis(100);
+/// How many inputs are taken before their outputs are handed on.
+const AT_ONCE: usize = 256;
+
+/// What the thread is asked.
+pub(crate) enum Command {
+    /// Something happens.
+    Input(Input),
+    /// A client connects; where its frames go.
+    Open(Input, ConnectionId, UnboundedSender<Frame>),
+    /// What is there?
+    Report { with_operators: bool, answer: oneshot::Sender<Report> },
+    /// End.
+    End,
+}
+
+/// Mutations of a group, or what is to be cleaned up after them, one after another.
+enum Job {
+    Push(ConnectionId, Box<PushJob>),
+    CleanUp {
+        connection: ConnectionId,
+        group: String,
+        client: String,
+        id: u64,
+        auth: Option<String>,
+    },
+}
+
+struct HubThread {
+    hub: Hub,
+    shared: Arc<Shared>,
+    runtime: Handle,
+    sockets: HashMap<ConnectionId, UnboundedSender<Frame>, ahash::RandomState>,
+    /// By group.
+    jobs: HashMap<String, UnboundedSender<Job>, ahash::RandomState>,
+    woken: Arc<AtomicBool>,
+}
+
+pub(super) fn start(
+    database: Database,
+    options: hub::Options,
+    shared: Arc<Shared>,
+    inbox: Receiver<Command>,
+    runtime: Handle,
+) -> std::io::Result<JoinHandle<()>> {
+    let woken = Arc::new(AtomicBool::new(false));
+    let (flag, commands) = (Arc::clone(&woken), shared.commands.clone());
+    let wake: hub::Wake = Arc::new(move || {
+        if !flag.swap(true, Ordering::AcqRel) {
+            // A thread that is gone need not be woken.
+            let _ = commands.send(Command::Input(Input::Data));
+        }
+    });
+    std::thread::Builder::new().name("penstock-hub".to_owned()).spawn(move || {
+        let hasher = || ahash::RandomState::with_seeds(31, 37, 41, 43);
+        let hub = Hub::new(database, options, wake);
+        let (sockets, jobs) = (HashMap::with_hasher(hasher()), HashMap::with_hasher(hasher()));
+        HubThread { hub, shared, runtime, sockets, jobs, woken }.run(&inbox);
+    })
+}
+
+impl HubThread {
+    fn run(mut self, inbox: &Receiver<Command>) {
+        let mut ticked = now().mono_ms;
+        loop {
+            let first = if self.hub.is_dirty() {
+                Ok(Command::Input(Input::Data))
+            } else {
+                inbox.recv_timeout(TICK)
+            };
+            let mut inputs = match first {
+                Ok(command) => vec![command],
+                Err(RecvTimeoutError::Timeout) => Vec::new(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            inputs.extend(inbox.try_iter().take(AT_ONCE));
+            for command in inputs {
+                if !self.command(command) {
+                    return;
+                }
+            }
+            if now().mono_ms.saturating_sub(ticked) >= TICK.as_millis() as u64 {
+                ticked = now().mono_ms;
+                if !self.input(Input::Tick) {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Returns whether to go on.
+    fn command(&mut self, command: Command) -> bool {
+        match command {
+            Command::Input(input) => self.input(input),
+            Command::Open(input, connection, socket) => {
+                self.sockets.insert(connection, socket);
+                self.input(input)
+            }
+            Command::Report { with_operators, answer } => {
+                // Who asked may have gone.
+                let _ = answer.send(self.hub.report(with_operators));
+                true
+            }
+            Command::End => {
+                self.input(Input::Shutdown);
+                false
+            }
+        }
+    }
+
+    fn input(&mut self, input: Input) -> bool {
+        if matches!(input, Input::Data) {
+            self.woken.store(false, Ordering::Release);
+        }
+        let closed = match &input {
+            Input::Closed { connection } => Some(*connection),
+            _ => None,
+        };
+        let mut outputs = Vec::new();
+        let outcome = self.hub.handle(now(), input, &mut outputs);
+        for output in outputs {
+            self.output(output);
+        }
+        if let Some(connection) = closed {
+            self.sockets.remove(&connection);
+        }
+        if let Err(error) = outcome {
+            eprintln!("penstock-sync: the database cannot be used any more: {error}");
+            // Sockets close as their senders go; clients connect again, and find another process.
+            self.shared.is_ending.store(true, Ordering::Release);
+            return false;
+        }
+        true
+    }
+
+    fn output(&mut self, output: Output) {
+        match output {
+            Output::Send { connection, frame } => {
+                if let Some(socket) = self.sockets.get(&connection) {
+                    // A socket that is gone says so by itself.
+                    let _ = socket.send(Frame::Text(frame));
+                }
+            }
+            Output::Close { connection, code, reason } => {
+                if let Some(socket) = self.sockets.remove(&connection) {
+                    let _ = socket.send(Frame::Close(code, reason));
+                }
+            }
+            Output::Verify { connection, token } => {
+                let shared = Arc::clone(&self.shared);
+                self.runtime.spawn(async move {
+                    let outcome = shared.services.verify(token.as_deref()).await;
+                    tell(&shared.commands, Input::Verified { connection, outcome });
+                });
+            }
+            Output::Transform(ask) => {
+                let shared = Arc::clone(&self.shared);
+                self.runtime.spawn(async move {
+                    let outcome = shared.services.transform(&ask).await;
+                    tell(&shared.commands, Input::Transformed { request: ask.request, outcome });
+                });
+            }
+            Output::Push { connection, user, auth, claims, url, headers, push } => {
+                let group = push.group_id.clone();
+                let job = PushJob { user, auth, claims, url, headers, push };
+                self.job(group, Job::Push(connection, Box::new(job)));
+            }
+            Output::CleanUpResults { connection, group, client, id, auth } => {
+                let of = group.clone();
+                self.job(of, Job::CleanUp { connection, group, client, id, auth });
+            }
+        }
+    }
+
+    /// Has a job done after the earlier ones of its group.
+    fn job(&mut self, group: String, job: Job) {
+        let open = self.jobs.get(&group).filter(|jobs| !jobs.is_closed()).cloned();
+        let jobs = open.unwrap_or_else(|| self.start_jobs(&group));
+        if let Err(refused) = jobs.send(job) {
+            // The task has ended for want of jobs, just now.
+            let _ = self.start_jobs(&group).send(refused.0);
+        }
+    }
+
+    fn start_jobs(&mut self, group: &str) -> UnboundedSender<Job> {
+        let (sender, mut jobs) = unbounded_channel::<Job>();
+        let shared = Arc::clone(&self.shared);
+        self.runtime.spawn(async move {
+            let idle = Duration::from_secs(30);
+            while let Ok(Some(job)) = tokio::time::timeout(idle, jobs.recv()).await {
+                do_job(&shared, job).await;
+            }
+            jobs.close();
+            while let Some(job) = jobs.recv().await {
+                do_job(&shared, job).await;
+            }
+        });
+        self.jobs.retain(|_, jobs| !jobs.is_closed());
+        self.jobs.insert(group.to_owned(), sender.clone());
+        sender
+    }
+}
+
+async fn do_job(shared: &Shared, job: Job) {
+    let (connection, outcome) = match job {
+        Job::Push(connection, job) => (connection, shared.services.push(&job).await),
+        Job::CleanUp { connection, group, client, id, auth } => {
+            let done = shared.services.clean_up(&group, &client, id, auth.as_deref()).await;
+            (connection, done)
+        }
+    };
+    if let Err(error) = outcome {
+        tell(&shared.commands, Input::MutationFailed { connection, error });
+    }
+}
+
+fn tell(commands: &Sender<Command>, input: Input) {
+    // A thread that is gone has ended, and everything with it.
+    let _ = commands.send(Command::Input(input));
+}

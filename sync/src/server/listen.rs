@@ -1,0 +1,91 @@
+//! Accepts connections, with limits on how many there are and how long they take to say what they want.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use super::{Shared, http};
+
+/// One more connection, counted until it is dropped.
+struct Open(Arc<Shared>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Accepts connections until told to end.
+pub(super) async fn listen(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    mut ended: watch::Receiver<bool>,
+) {
+    let routes = http::routes(Arc::clone(&shared));
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = ended.changed() => return,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(_) => {
+                // Mostly too many open files: others have to close first.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        if shared.open.fetch_add(1, Ordering::AcqRel) >= shared.limits.connections {
+            shared.open.fetch_sub(1, Ordering::AcqRel);
+            shared.traffic.refused.fetch_add(1, Ordering::Relaxed);
+            continue;
+        }
+        let open = Open(Arc::clone(&shared));
+        tokio::spawn(serve(stream, routes.clone(), open, ended.clone()));
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    routes: axum::Router,
+    open: Open,
+    mut ended: watch::Receiver<bool>,
+) {
+    let limits = open.0.limits;
+    // Small frames are not held back.
+    let _ = stream.set_nodelay(true);
+    let mut builder =
+        hyper_util::server::conn::auto::Builder::new(TokioExecutor::new()).http1_only();
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header_time)
+        .max_buf_size(limits.header_bytes);
+    let service = TowerToHyperService::new(routes.layer(axum::Extension(Arc::new(open))));
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        // A connection that fails is a client that is gone.
+        _ = connection.as_mut() => {}
+        _ = ended.changed() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
+    }
+}
+
+/// Held by an upgraded socket, so that it stays counted.
+#[derive(Clone)]
+pub(super) struct Counted(#[expect(dead_code, reason = "held until the socket ends")] Arc<Open>);
+
+impl Counted {
+    /// Of a request.
+    pub(super) fn of(extensions: &axum::http::Extensions) -> Option<Counted> {
+        extensions.get::<Arc<Open>>().map(|open| Counted(Arc::clone(open)))
+    }
+}

@@ -1,0 +1,217 @@
+//! The server: sockets on one side, the hub on a thread of its own, and what the hub asks for in between.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `listen` | accepts connections, with limits |
+//! | `http` | health, metrics and what there is, over HTTP |
+//! | `socket` | a client's socket: frames in, frames out, and signs of life |
+//! | `hub_thread` | the hub, fed from all of them |
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use penstock::Database;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+use crate::hub;
+use crate::services::Services;
+
+mod clock;
+mod http;
+mod hub_thread;
+mod listen;
+mod metrics;
+mod socket;
+
+pub use clock::now;
+pub use http::{AlwaysReady, Health};
+use hub_thread::Command;
+
+/// How a server is set up.
+pub struct Options {
+    /// Where to listen; port 0 is any free one.
+    pub listen: SocketAddr,
+    /// The data.
+    pub database: Database,
+    /// How the hub is set up.
+    pub hub: hub::Options,
+    /// What it needs others for.
+    pub services: Arc<dyn Services>,
+    /// Limits of sockets.
+    pub limits: Limits,
+    /// Whether the data is there to be served, and what is to be told of it.
+    pub health: Arc<dyn Health>,
+    /// Whether `/inspect` is answered.
+    pub inspect: bool,
+}
+
+/// Limits of sockets; each names what is refused when it is reached.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at the same time, of any kind.
+    pub connections: usize,
+    /// Bytes of a request's head.
+    pub header_bytes: usize,
+    /// For how long the head of a request may take.
+    pub header_time: Duration,
+    /// Bytes of a client's frame.
+    pub frame_bytes: usize,
+    /// After how long without a frame a client is sent a sign of life.
+    pub quiet: Duration,
+    /// After how long without any frame of the client its socket is closed.
+    pub silent: Duration,
+    /// For how long a frame may take to be written.
+    pub write_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            connections: 20_000,
+            header_bytes: 256 * 1024,
+            header_time: Duration::from_secs(10),
+            frame_bytes: 10 * 1024 * 1024,
+            quiet: Duration::from_secs(6),
+            silent: Duration::from_secs(120),
+            write_time: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What all parts of a server share.
+pub(crate) struct Shared {
+    pub(crate) commands: std::sync::mpsc::Sender<Command>,
+    pub(crate) services: Arc<dyn Services>,
+    pub(crate) limits: Limits,
+    pub(crate) health: Arc<dyn Health>,
+    pub(crate) inspect: bool,
+    pub(crate) database: Database,
+    pub(crate) next_connection: AtomicU64,
+    pub(crate) open: AtomicUsize,
+    pub(crate) traffic: Traffic,
+    pub(crate) is_ending: AtomicBool,
+}
+
+/// What has gone over sockets.
+#[derive(Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) bytes_out: AtomicU64,
+    pub(crate) frames_out: AtomicU64,
+    pub(crate) bytes_in: AtomicU64,
+    pub(crate) frames_in: AtomicU64,
+    pub(crate) refused: AtomicU64,
+}
+
+/// A server that runs until it is stopped or dropped.
+pub struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    hub: Option<JoinHandle<()>>,
+    runtime: Option<Runtime>,
+    end: watch::Sender<bool>,
+}
+
+/// Why a server cannot start.
+#[derive(Debug)]
+pub struct StartError(pub String);
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl Server {
+    /// Starts to serve.
+    ///
+    /// # Errors
+    /// An address that is taken, or threads that cannot be had.
+    pub fn start(options: Options) -> Result<Server, StartError> {
+        let failure =
+            |what: &str, error: &dyn std::fmt::Display| StartError(format!("{what}: {error}"));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(std::thread::available_parallelism().map_or(2, |n| n.get().min(8)))
+            .thread_name("penstock-net")
+            .enable_all()
+            .build()
+            .map_err(|error| failure("cannot start threads", &error))?;
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind(options.listen))
+            .map_err(|error| failure(&format!("cannot listen on {}", options.listen), &error))?;
+        let address = listener.local_addr().map_err(|error| failure("no address", &error))?;
+        let (commands, inbox) = std::sync::mpsc::channel();
+        let shared = Arc::new(Shared {
+            commands,
+            services: options.services,
+            limits: options.limits,
+            health: options.health,
+            inspect: options.inspect,
+            database: options.database.clone(),
+            next_connection: AtomicU64::new(1),
+            open: AtomicUsize::new(0),
+            traffic: Traffic::default(),
+            is_ending: AtomicBool::new(false),
+        });
+        let (end, ended) = watch::channel(false);
+        let hub = hub_thread::start(
+            options.database,
+            options.hub,
+            Arc::clone(&shared),
+            inbox,
+            runtime.handle().clone(),
+        )
+        .map_err(|error| failure("cannot start a thread", &error))?;
+        runtime.spawn(listen::listen(listener, Arc::clone(&shared), ended));
+        Ok(Server { address, shared, hub: Some(hub), runtime: Some(runtime), end })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sends all clients away with an error that has them connect again, saves everything, and ends.
+    /// Waits for frames to be sent, at most for `patience`.
+    pub fn stop(mut self, patience: Duration) {
+        self.end_within(patience);
+    }
+
+    fn end_within(&mut self, patience: Duration) {
+        self.shared.is_ending.store(true, Ordering::Release);
+        // A thread that is gone has ended.
+        let _ = self.shared.commands.send(Command::End);
+        if let Some(hub) = self.hub.take() {
+            // A panic has been reported by the thread.
+            let _ = hub.join();
+        }
+        let _ = self.end.send(true);
+        if let Some(runtime) = self.runtime.take() {
+            let shared = Arc::clone(&self.shared);
+            runtime.block_on(async move {
+                let drained = async {
+                    while shared.open.load(Ordering::Acquire) > 0 {
+                        tokio::time::sleep(Duration::from_millis(10)).await;
+                    }
+                };
+                // What is not sent by then is not sent.
+                let _ = tokio::time::timeout(patience, drained).await;
+            });
+            runtime.shutdown_timeout(Duration::from_millis(100));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if self.runtime.is_some() {
+            self.end_within(Duration::from_secs(1));
+        }
+    }
+}
