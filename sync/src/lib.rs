@@ -2,6 +2,7 @@
 //!
 //! | module | what it does | what it does not know |
 //! |---|---|---|
+//! | [`app`] | by which name the application goes | who uses it |
 //! | [`auth`] | who somebody is: tokens verified by a secret, a key, or an issuer's keys | what users may do |
 //! | [`protocol`] | messages and cookies | why they are sent |
 //! | [`hub`] | client groups, their live queries, and what clients are told | sockets, clocks, threads |
@@ -11,7 +12,9 @@
 //! | [`claims`] | who a client is, as far as a token says | how tokens are verified |
 //! | [`rules`] | who may read and write which rows, compiled into queries and checked at writes | where claims come from |
 //! | [`validate`] | the rules of the protocol, checked on recorded sessions | how the server keeps them |
+//! | [`writes`] | mutations applied once and in order, to SQLite and Postgres | sockets, groups |
 
+pub mod app;
 pub mod auth;
 pub mod claims;
 mod http_client;
@@ -24,3 +27,4 @@ pub mod store;
 #[cfg(test)]
 mod test_http;
 pub mod validate;
+pub mod writes;

@@ -95,13 +95,14 @@ impl ErrorBody {
         self
     }
 
-    /// The frame. Without `origin` clients take some kinds for final, so it is always there.
+    /// The frame. Without `origin` clients take some kinds for final, so it is always there: that of
+    /// the further members, else the server's own.
     #[must_use]
     pub fn frame(&self) -> String {
         let mut body = self.extra.clone();
         body.insert("kind".into(), self.kind.name().into());
         body.insert("message".into(), self.message.clone().into());
-        body.insert("origin".into(), "zeroCache".into());
+        body.entry("origin").or_insert_with(|| "zeroCache".into());
         json!(["error", body]).to_string()
     }
 }
