@@ -30,7 +30,7 @@ use std::time::Duration;
 use penstock::Database;
 use penstock_postgres::connect::Config;
 use penstock_postgres::setup::Setup;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_postgres::types::Type;
 
 use super::{Answer, Bookkeeping, Crud, Op, WriteError, Writer, Written, unavailable};
@@ -49,10 +49,6 @@ pub const SESSIONS: usize = 4;
 /// How often a transaction is tried that others get in the way of.
 const ATTEMPTS: u32 = 12;
 
-/// The description of the tables is not read again sooner than this because somebody asks for what it
-/// does not have.
-const READ_PAUSE: Duration = Duration::from_secs(1);
-
 /// Writes into a Postgres database. Cheap to clone.
 #[derive(Clone)]
 pub struct PostgresWriter(Arc<Inner>);
@@ -63,7 +59,7 @@ struct Inner {
     pool: Pool,
     replica: Database,
     rules: SharedRules,
-    tables: RwLock<Option<(Arc<Tables>, Instant)>>,
+    tables: RwLock<Option<Arc<Tables>>>,
 }
 
 impl PostgresWriter {
@@ -158,20 +154,18 @@ impl Inner {
         anew: bool,
     ) -> Result<Result<Vec<Statement>, String>, WriteError> {
         let known = self.tables.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((tables, read)) = known
+        if let Some(tables) = known
             && !anew
+            && let Ok(made) = statement::statements(&tables, ops)
         {
-            let made = statement::statements(&tables, ops);
-            if made.is_ok() || read.elapsed() < READ_PAUSE {
-                return Ok(made);
-            }
+            return Ok(Ok(made));
         }
         let mut session = self.pool.take().await.map_err(unavailable)?;
         let tables = tables::read(&session, &self.setup, &self.app).await.map_err(unavailable)?;
         session.give_back();
         let tables = Arc::new(tables);
         let mut held = self.tables.write().unwrap_or_else(PoisonError::into_inner);
-        *held = Some((Arc::clone(&tables), Instant::now()));
+        *held = Some(Arc::clone(&tables));
         drop(held);
         Ok(statement::statements(&tables, ops))
     }
