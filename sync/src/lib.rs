@@ -9,6 +9,8 @@
 //! | [`services`] | what the server needs others for | who they are |
 //! | [`store`] | client groups between runs | what is in them |
 //! | [`server`] | sockets, HTTP, threads | what is sent over them |
+//! | [`backend`] | what a server needs others for, as most have it | groups, queries |
+//! | [`endpoint`] | the application's endpoints for queries and mutators | what queries mean |
 //! | [`claims`] | who a client is, as far as a token says | how tokens are verified |
 //! | [`rules`] | who may read and write which rows, compiled into queries and checked at writes | where claims come from |
 //! | [`validate`] | the rules of the protocol, checked on recorded sessions | how the server keeps them |
@@ -16,7 +18,9 @@
 
 pub mod app;
 pub mod auth;
+pub mod backend;
 pub mod claims;
+pub mod endpoint;
 mod http_client;
 pub mod hub;
 pub mod protocol;

@@ -35,8 +35,13 @@ pub struct PushJob {
 /// Calls for one client group come one after another, in order; those for different groups at the same
 /// time. What is returned as an error is told to the client.
 pub trait Services: Send + Sync + 'static {
-    /// What a token says; without a token, what is known of somebody who is not logged in.
-    fn verify<'a>(&'a self, token: Option<&'a str>) -> Later<'a, Result<Claims, ErrorBody>>;
+    /// What a token says; without a token, what is known of somebody who is not logged in. `user` is who
+    /// the connection says it is, which must not be somebody else.
+    fn verify<'a>(
+        &'a self,
+        token: Option<&'a str>,
+        user: Option<&'a str>,
+    ) -> Later<'a, Result<Claims, ErrorBody>>;
 
     /// What named queries mean.
     fn transform<'a>(&'a self, ask: &'a Transform) -> Later<'a, Result<Meanings, ErrorBody>>;
@@ -59,7 +64,11 @@ pub trait Services: Send + Sync + 'static {
 pub struct ReadOnly;
 
 impl Services for ReadOnly {
-    fn verify<'a>(&'a self, _token: Option<&'a str>) -> Later<'a, Result<Claims, ErrorBody>> {
+    fn verify<'a>(
+        &'a self,
+        _token: Option<&'a str>,
+        _user: Option<&'a str>,
+    ) -> Later<'a, Result<Claims, ErrorBody>> {
         Box::pin(async { Ok(Claims::default()) })
     }
 

@@ -120,7 +120,8 @@ impl Hub {
             Upstream::Ping => connection.send(number, downstream::pong(), outputs),
             Upstream::Push(push) => self.push(number, push, outputs),
             Upstream::UpdateAuth(token) => {
-                outputs.push(Output::Verify { connection: number, token });
+                let user = connection.user.clone();
+                outputs.push(Output::Verify { connection: number, token, user });
             }
             Upstream::DeleteClients(clients) => {
                 connection.send(number, downstream::delete_clients(&clients).into(), outputs);

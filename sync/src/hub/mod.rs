@@ -225,6 +225,8 @@ pub enum Output {
         connection: ConnectionId,
         /// The token, if there is one.
         token: Option<String>,
+        /// Who the connection says it is.
+        user: Option<String>,
     },
     /// Ask the application and answer with [`Input::Transformed`].
     Transform(Box<Transform>),

@@ -168,10 +168,10 @@ impl HubThread {
                     let _ = socket.send(Frame::Close(code, reason));
                 }
             }
-            Output::Verify { connection, token } => {
+            Output::Verify { connection, token, user } => {
                 let shared = Arc::clone(&self.shared);
                 self.runtime.spawn(async move {
-                    let outcome = shared.services.verify(token.as_deref()).await;
+                    let outcome = shared.services.verify(token.as_deref(), user.as_deref()).await;
                     tell(&shared.commands, Input::Verified { connection, outcome });
                 });
             }

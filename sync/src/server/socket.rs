@@ -38,7 +38,8 @@ pub(super) async fn serve(
         Ok(request) => request,
         Err(error) => return refuse(&mut sink, &error).await,
     };
-    let claims = match shared.services.verify(request.auth.as_deref()).await {
+    let (token, user) = (request.auth.as_deref(), request.user_id.as_deref());
+    let claims = match shared.services.verify(token, user).await {
         Ok(claims) => claims,
         Err(error) => return refuse(&mut sink, &error).await,
     };
