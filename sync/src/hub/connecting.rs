@@ -318,6 +318,14 @@ impl Hub {
         for id in ids {
             self.expire(now, &id);
             self.retransform(now, &id, outputs);
+        }
+    }
+
+    /// Lets go of groups that nobody is connected to, and saves some that have changed. What was touched
+    /// has been told by then, so that a group is saved as its clients know it.
+    pub(super) fn keep(&mut self, now: Now) {
+        let ids: Vec<Arc<str>> = self.groups.keys().cloned().collect();
+        for id in ids {
             let Some(group) = self.groups.get_mut(&id) else { continue };
             if !group.connections.is_empty() {
                 continue;

@@ -34,6 +34,12 @@ pub(crate) struct Held {
     pub(crate) put_at: u64,
 }
 
+impl Held {
+    pub(crate) fn uses(&self) -> u32 {
+        self.uses
+    }
+}
+
 /// What a client wants.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Client {
@@ -124,7 +130,8 @@ pub(crate) struct Group {
 /// How the rows of a group were before they were touched, and what else its clients are to be told.
 #[derive(Debug, Default)]
 pub(crate) struct Touched {
-    pub(crate) rows: BTreeMap<RowIdentity, Option<RowView>>,
+    /// As clients hold them, and at which version they were put.
+    pub(crate) rows: BTreeMap<RowIdentity, Option<(RowView, u64)>>,
     pub(crate) last_mutation_ids: BTreeSet<String>,
     pub(crate) got: BTreeSet<String>,
     pub(crate) gone: BTreeSet<String>,
@@ -181,7 +188,7 @@ impl Group {
             (None, Some(row)) => self.enter(&change.identity, row, touched),
             (Some(_), Some(row)) => {
                 if let Some(held) = self.rows.get_mut(&change.identity) {
-                    touched.note(&change.identity, Some(&held.row));
+                    touched.note(&change.identity, Some(held));
                     held.row = row.clone();
                 }
             }
@@ -193,7 +200,7 @@ impl Group {
     /// One more query needs a row.
     pub(crate) fn enter(&mut self, identity: &RowIdentity, row: &RowView, touched: &mut Touched) {
         if let Some(held) = self.rows.get_mut(identity) {
-            touched.note(identity, Some(&held.row));
+            touched.note(identity, Some(held));
             held.uses += 1;
             held.row = row.clone();
         } else {
@@ -208,7 +215,7 @@ impl Group {
             debug_assert!(false, "a row that leaves a group was counted");
             return;
         };
-        touched.note(identity, Some(&held.row));
+        touched.note(identity, Some(held));
         held.uses -= 1;
         if held.uses == 0 {
             self.rows.remove(identity);
@@ -265,9 +272,10 @@ impl Group {
 }
 
 impl Touched {
-    fn note(&mut self, identity: &RowIdentity, row: Option<&RowView>) {
+    fn note(&mut self, identity: &RowIdentity, held: Option<&Held>) {
         if !self.rows.contains_key(identity) {
-            self.rows.insert(identity.clone(), row.cloned());
+            let before = held.map(|held| (held.row.clone(), held.put_at));
+            self.rows.insert(identity.clone(), before);
         }
     }
 }

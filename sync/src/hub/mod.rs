@@ -15,6 +15,8 @@
 //! | `mutations` | who may write, and what was written as clients are told |
 //! | `resume` | what of a group outlives the process |
 //! | `report` | what is going on, for people |
+//! | `schema` | whether a client's tables fit the database |
+//! | `verify` | whether what is held is what the database gives |
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -42,6 +44,7 @@ mod queries;
 mod report;
 mod resume;
 mod schema;
+mod verify;
 
 pub use clock::Now;
 pub use report::{ConnectionReport, Counters, GroupReport, QueryReport, Report};
@@ -271,6 +274,8 @@ pub struct Hub {
     lives: Lives,
     groups: BTreeMap<Arc<str>, Group>,
     connections: BTreeMap<ConnectionId, Connection>,
+    /// Queries that have been hydrated, and whose rows their groups have not got yet.
+    attaching: Vec<(Arc<str>, String, live::LiveId)>,
     touched: BTreeMap<Arc<str>, Touched>,
     /// Connections that are to be brought up to date by themselves.
     greeting: BTreeSet<ConnectionId>,
@@ -291,6 +296,7 @@ impl Hub {
             lives: Lives::new(database, wake),
             groups: BTreeMap::new(),
             connections: BTreeMap::new(),
+            attaching: Vec::new(),
             touched: BTreeMap::new(),
             greeting: BTreeSet::new(),
             transforms: BTreeMap::new(),
@@ -311,6 +317,7 @@ impl Hub {
     /// # Errors
     /// A database that cannot be used any more; the server has to end.
     pub fn handle(&mut self, now: Now, input: Input, outputs: &mut Outputs) -> Result<(), Error> {
+        let is_tick = matches!(input, Input::Tick);
         match input {
             Input::Connect { connection, request, claims, queued } => {
                 self.connect(now, connection, *request, claims, queued, outputs);
@@ -340,6 +347,9 @@ impl Hub {
         }
         self.advance(outputs)?;
         self.flush(now, outputs);
+        if is_tick {
+            self.keep(now);
+        }
         self.lives.sweep();
         Ok(())
     }
@@ -358,6 +368,7 @@ impl Hub {
             }
             self.counters.row_changes += changes.len() as u64;
         }
+        self.attach(outputs);
         Ok(())
     }
 }

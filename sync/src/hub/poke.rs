@@ -88,7 +88,7 @@ impl Hub {
                 continue;
             }
             if connection.is_full(self.options.limits.queued_bytes) {
-                connection.fall_behind(now);
+                self.counters.fell_behind += u64::from(connection.fall_behind(now));
                 self.greeting.insert(number);
                 continue;
             }
@@ -109,7 +109,7 @@ impl Hub {
         let Some(connection) = self.connections.get_mut(&number) else { return };
         let Some(group) = self.groups.get_mut(&connection.group) else { return };
         if connection.is_full(self.options.limits.queued_bytes) {
-            connection.fall_behind(now);
+            self.counters.fell_behind += u64::from(connection.fall_behind(now));
             self.greeting.insert(number);
             return;
         }
@@ -181,8 +181,9 @@ impl Connection {
         queued > if self.behind_since.is_some() { limit / 4 } else { limit }
     }
 
-    fn fall_behind(&mut self, now: Now) {
-        self.behind_since.get_or_insert(now.mono_ms);
+    /// Returns whether it has kept up until now.
+    fn fall_behind(&mut self, now: Now) -> bool {
+        self.behind_since.replace(self.behind_since.unwrap_or(now.mono_ms)).is_none()
     }
 
     fn poke(
@@ -218,17 +219,21 @@ impl Group {
         let mut poke = Poke::default();
         self.version += 1;
         for (identity, before) in &touched.rows {
-            match (before, self.rows.get(identity)) {
+            match (before, self.rows.get_mut(identity)) {
                 (None, Some(held)) => {
                     poke.rows.push(encoder.put(identity, &held.row));
                     self.put(identity, true);
                 }
-                (Some(before), Some(held)) if before.row() != held.row.row() => {
+                (Some((before, put_at)), Some(held)) if before.row() == held.row.row() => {
+                    // It may have left and come back.
+                    held.put_at = *put_at;
+                }
+                (Some(_), Some(held)) => {
                     poke.rows.push(encoder.put(identity, &held.row));
                     self.put(identity, false);
                 }
-                (Some(before), None) => poke.rows.push(self.delete(before)),
-                _ => {}
+                (Some((before, _)), None) => poke.rows.push(self.delete(before)),
+                (None, None) => {}
             }
         }
         let version = self.version;

@@ -115,48 +115,57 @@ impl Hub {
         true
     }
 
-    /// Hydrates a query and gives its rows to the group, in the place of what it had before.
+    /// Hydrates a query; its rows come to the group with the next cut ([`attach`](Hub::attach)), at which
+    /// all live queries are at one version.
     pub(super) fn serve(&mut self, id: &Arc<str>, hash: &str, ast: &Json) -> Result<(), Refusal> {
         let key = ast.to_string();
-        let limits = self.options.limits;
-        if key.len() > limits.query_bytes {
-            let message =
-                format!("a query may have {} bytes, this has {}", limits.query_bytes, key.len());
+        let limit = self.options.limits.query_bytes;
+        if key.len() > limit {
+            let message = format!("a query may have {limit} bytes, this has {}", key.len());
             return Err(("app", message));
         }
         let query = || Query::from_ast(ast).map_err(Error::from);
         let live = self.lives.find_or_make(&key, query).map_err(|e| ("app", e.to_string()))?;
-        let Some(group) = self.groups.get_mut(id) else { return Ok(()) };
-        let Some(query) = group.queries.get_mut(hash) else { return Ok(()) };
-        let before = query.state.clone();
-        if matches!(before, QueryState::Live { live: old, .. } if old == live) {
-            return Ok(());
-        }
-        let got_at = if let QueryState::Live { got_at, .. } = before { got_at } else { 0 };
-        query.state = QueryState::Live { live, got_at };
-        let touched = self.touched.entry(Arc::clone(id)).or_default();
-        if got_at == 0 {
-            touched.got.insert(hash.to_owned());
-        }
-        if let Some(of) = self.lives.get(live) {
-            for (identity, row) in of.rows() {
-                group.enter(identity, row, touched);
+        self.attaching.push((Arc::clone(id), hash.to_owned(), live));
+        Ok(())
+    }
+
+    /// Gives the rows of queries that have been hydrated to their groups, in the place of what the queries
+    /// had before.
+    pub(super) fn attach(&mut self, outputs: &mut Outputs) {
+        for (id, hash, live) in std::mem::take(&mut self.attaching) {
+            let Some(group) = self.groups.get_mut(&id) else { continue };
+            let Some(query) = group.queries.get_mut(&hash) else { continue };
+            let before = query.state.clone();
+            let got_at = match before {
+                QueryState::Failed => continue,
+                QueryState::Live { live: old, .. } if old == live => continue,
+                QueryState::Live { got_at, .. } => got_at,
+                QueryState::Pending => 0,
+            };
+            query.state = QueryState::Live { live, got_at };
+            let touched = self.touched.entry(Arc::clone(&id)).or_default();
+            if got_at == 0 {
+                touched.got.insert(hash.clone());
+            }
+            if let Some(of) = self.lives.get(live) {
+                for (identity, row) in of.rows() {
+                    group.enter(identity, row, touched);
+                }
+            }
+            let rows = group.rows.len();
+            let role = Role::Query(hash.clone());
+            self.lives.add_user(live, User { group: Arc::clone(&id), role });
+            if let QueryState::Live { live: old, .. } = before {
+                self.take_away(&id, &hash, old);
+            }
+            let limit = self.options.limits.rows;
+            if rows > limit {
+                let message =
+                    format!("a client group may have {limit} rows; with this query it has more");
+                self.refuse(&id, &hash, "", ("app", message), None, outputs);
             }
         }
-        let too_many = group.rows.len() > limits.rows;
-        self.lives
-            .add_user(live, User { group: Arc::clone(id), role: Role::Query(hash.to_owned()) });
-        if let QueryState::Live { live: old, .. } = before {
-            self.take_away(id, hash, old);
-        }
-        if too_many {
-            let message = format!(
-                "a client group may have {} rows; with this query it has more",
-                limits.rows
-            );
-            return Err(("app", message));
-        }
-        Ok(())
     }
 
     /// Takes a live query's rows from the group.

@@ -18,6 +18,8 @@ pub struct Counters {
     pub pokes: u64,
     /// Those of them that brought one client up to date by itself.
     pub catch_ups: u64,
+    /// Clients that did not keep up, and are brought up to date by and by.
+    pub fell_behind: u64,
     /// Rows that changed in live queries.
     pub row_changes: u64,
     /// Mutations that came.

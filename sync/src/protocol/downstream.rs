@@ -83,13 +83,15 @@ impl Poke {
     pub fn parts(&self, poke_id: &str) -> Vec<Arc<str>> {
         let mut parts =
             Parts { poke_id, frames: Vec::new(), text: String::new(), entries: 0, list: None };
+        if self.clear {
+            // Of a part, clients take the rows last: what else is in it would be dropped.
+            parts.entry("rowsPatch", r#"{"op":"clear"}"#);
+            parts.end();
+        }
         if !self.last_mutation_ids.is_empty() {
             let ids = self.last_mutation_ids.iter();
             let ids: serde_json::Map<_, _> = ids.map(|(id, n)| (id.clone(), (*n).into())).collect();
             parts.member("lastMutationIDChanges", &Json::Object(ids).to_string());
-        }
-        if self.clear {
-            parts.entry("rowsPatch", r#"{"op":"clear"}"#);
         }
         for row in &self.rows {
             parts.entry("rowsPatch", row);
@@ -231,12 +233,13 @@ mod tests {
         let parts = poke.parts("p\"1");
         let parse = |frame: &Arc<str>| serde_json::from_str::<Json>(frame).expect("JSON");
         let parts: Vec<Json> = parts.iter().map(parse).collect();
-        assert_eq!(parts.len(), 2);
-        assert_eq!(parts[0][1]["lastMutationIDChanges"], json!({"c": 3}));
-        assert_eq!(parts[0][1]["rowsPatch"].as_array().map(Vec::len), Some(100));
-        assert_eq!(parts[0][1]["rowsPatch"][0], json!({"op": "clear"}));
-        assert_eq!(parts[1][1]["rowsPatch"].as_array().map(Vec::len), Some(51));
-        assert_eq!(parts[1][1]["gotQueriesPatch"], json!([{"op": "put", "hash": "h"}]));
+        assert_eq!(parts.len(), 3);
+        let id = parts[0][1]["pokeID"].clone();
+        assert_eq!(parts[0][1], json!({"pokeID": id, "rowsPatch": [{"op": "clear"}]}));
+        assert_eq!(parts[1][1]["lastMutationIDChanges"], json!({"c": 3}));
+        assert_eq!(parts[1][1]["rowsPatch"].as_array().map(Vec::len), Some(100));
+        assert_eq!(parts[2][1]["rowsPatch"].as_array().map(Vec::len), Some(50));
+        assert_eq!(parts[2][1]["gotQueriesPatch"], json!([{"op": "put", "hash": "h"}]));
         assert!(parts.iter().all(|part| part[1]["pokeID"] == "p\"1"));
         assert!(Poke::default().is_empty() && Poke::default().parts("p").is_empty());
     }
