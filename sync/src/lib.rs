@@ -12,6 +12,7 @@
 //! | [`backend`] | what a server needs others for, as most have it | groups, queries |
 //! | [`endpoint`] | the application's endpoints for queries and mutators | what queries mean |
 //! | [`claims`] | who a client is, as far as a token says | how tokens are verified |
+//! | [`options`] | what both tools are told of the application | where data comes from |
 //! | [`rules`] | who may read and write which rows, compiled into queries and checked at writes | where claims come from |
 //! | [`validate`] | the rules of the protocol, checked on recorded sessions | how the server keeps them |
 //! | [`writes`] | mutations applied once and in order, to SQLite and Postgres | sockets, groups |
@@ -23,6 +24,7 @@ pub mod claims;
 pub mod endpoint;
 mod http_client;
 pub mod hub;
+pub mod options;
 pub mod protocol;
 pub mod rules;
 pub mod server;

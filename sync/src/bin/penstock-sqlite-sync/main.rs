@@ -9,10 +9,13 @@ use std::time::Duration;
 use clap::Parser;
 use penstock::{Database, SqliteOptions};
 use penstock_sync::hub::{self, Limits};
+use penstock_sync::options::AppOptions;
 use penstock_sync::protocol::cookie::Tag;
+use penstock_sync::rules::SharedRules;
 use penstock_sync::server::{self, AlwaysReady, Server};
-use penstock_sync::services::ReadOnly;
 use penstock_sync::store::SqliteStore;
+use penstock_sync::writes::Writer;
+use penstock_sync::writes::sqlite::SqliteWriter;
 
 /// Serve live queries over an SQLite database to sync clients
 #[derive(Debug, Parser)]
@@ -29,9 +32,8 @@ struct Arguments {
     /// Where client groups are kept; else in memory
     #[arg(long)]
     state: Option<PathBuf>,
-    /// Let everybody read everything by ad-hoc queries
-    #[arg(long)]
-    allow_all: bool,
+    #[command(flatten)]
+    app: AppOptions,
 }
 
 fn main() -> ExitCode {
@@ -54,11 +56,21 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         None => SqliteStore::in_memory()?,
     };
     let now = server::now();
+    let rules = SharedRules::new(arguments.app.read_rules()?);
+    rules.get().check(&database).map_err(|error| text(&error))?;
+    let mut backend = arguments.app.backend()?;
+    let writer =
+        SqliteWriter::new(database.clone(), rules.clone()).map_err(|error| text(&error))?;
+    let tables = writer.bookkeeping();
+    backend.writer = Some(Arc::new(writer));
     let hub = hub::Options {
         limits: Limits::default(),
-        read_rules: Box::new(|ast, _| ast.clone()),
-        bookkeeping: None,
-        has_query_endpoint: false,
+        read_rules: Box::new(move |ast, claims| rules.get().read(ast, claims)),
+        bookkeeping: Some(hub::Bookkeeping {
+            clients_table: tables.clients_table,
+            mutations_table: tables.mutations_table,
+        }),
+        has_query_endpoint: backend.queries.is_some(),
         linger_ms: 10_000,
         retransform_ms: 300_000,
         tag: Tag(now.unix_ms as u32),
@@ -68,7 +80,7 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         listen: SocketAddr::new(arguments.host, arguments.port),
         database,
         hub,
-        services: Arc::new(ReadOnly),
+        services: Arc::new(backend),
         limits: server::Limits::default(),
         health: Arc::new(AlwaysReady),
         inspect: true,
