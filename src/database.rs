@@ -21,6 +21,7 @@ use crate::subscription::Subscription;
 use crate::transaction::{Transaction, find, row_problem};
 use crate::tree::{RowView, Tree};
 
+mod delivered;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 

@@ -206,7 +206,8 @@ impl Lives {
         !self.dirty.lock().is_empty()
     }
 
-    /// Takes all live queries to the version that the database has now, and returns what changed in each.
+    /// Takes all live queries to the last version of which all callbacks have come, and returns what
+    /// changed in each.
     ///
     /// # Errors
     /// A database that cannot be used any more.
@@ -215,7 +216,9 @@ impl Lives {
         let mut dirty: BTreeSet<LiveId> =
             std::mem::take(&mut *self.dirty.lock()).into_iter().collect();
         loop {
-            let version = self.database.version()?;
+            // Callbacks of one commit come one after another: before the last has come, it is not known
+            // which live queries the commit changes.
+            let version = self.database.delivered_version()?;
             let mut again = false;
             for id in &dirty {
                 let Some(live) = self.all.get_mut(id) else { continue };
@@ -235,7 +238,12 @@ impl Lives {
                 queue.extend(later);
                 break;
             }
-            // A live query was read anew and may be ahead: all follow.
+            // A live query was read anew and may be ahead: all follow, once their callbacks have come.
+            let ahead = self.database.version()?;
+            while self.database.delivered_version()? < ahead {
+                std::thread::yield_now();
+            }
+            let later = later.into_iter().chain(std::mem::take(&mut *self.dirty.lock()));
             dirty.extend(later);
         }
         let changes = changed.into_iter().filter_map(|(id, before)| {
