@@ -6,6 +6,7 @@
 //! | [`auth`] | who somebody is: tokens verified by a secret, a key, or an issuer's keys | what users may do |
 //! | [`protocol`] | messages and cookies | why they are sent |
 //! | [`hub`] | client groups, their live queries, and what clients are told | sockets, clocks, threads |
+//! | [`serving`], [`config_file`] | how both tools serve, and options from a file | what is served |
 //! | [`services`] | what the server needs others for | who they are |
 //! | [`store`] | client groups between runs | what is in them |
 //! | [`server`] | sockets, HTTP, threads | what is sent over them |
@@ -21,6 +22,7 @@ pub mod app;
 pub mod auth;
 pub mod backend;
 pub mod claims;
+pub mod config_file;
 pub mod endpoint;
 mod http_client;
 pub mod hub;
@@ -29,6 +31,7 @@ pub mod protocol;
 pub mod rules;
 pub mod server;
 pub mod services;
+pub mod serving;
 pub mod store;
 #[cfg(test)]
 mod test_http;

@@ -25,7 +25,7 @@ pub trait Health: Send + Sync + 'static {
         true
     }
 
-    /// Whether clients can be served.
+    /// Whether the data is up to date.
     fn is_ready(&self) -> bool {
         true
     }

@@ -1,16 +1,22 @@
 //! The command line, and what `--help` says.
 
+use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use penstock::tool::param::{Param, duration, param};
+use penstock_sync::config_file::with_config_file;
+use penstock_sync::options::AppOptions;
+use penstock_sync::serving::ServeOptions;
 
 use crate::failure::Failure;
 use crate::source::Source;
-use crate::{copy, watch};
+use crate::{copy, serve, watch};
 
 const EXAMPLES: &str = "\
 Examples:
+  penstock-postgres-sync postgres://app@localhost/app --replica app.db --rules rules.json
+      serves sync clients at port 4848; the same as penstock-postgres-sync serve …
   penstock-postgres-sync doctor postgres://app@localhost/app
       what is missing on the server, and the SQL that mends it
   penstock-postgres-sync watch postgres://app@localhost/app \\
@@ -49,8 +55,19 @@ pub(crate) struct Arguments {
     command: Command,
 }
 
+const SERVING: &str = "\
+Clients are those of @rocicorp/zero, with server: 'http://HOST:PORT'. Named queries and mutators are
+the application's (--query-url, --mutate-url); ad-hoc queries and CRUD need rules (--rules), or
+--allow-all while developing. Options may also stand in a TOML file (--config FILE), by their long
+names. ZERO_UPSTREAM_DB and ZERO_REPLICA_FILE are taken for URL and --replica where nothing else is said.
+
+/healthz, /readyz and /metrics are answered at the same port.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve sync clients over WebSockets until Ctrl-C
+    #[command(after_help = SERVING)]
+    Serve(Box<Serve>),
     /// Print the result of a query, and then every change to it until Ctrl-C
     #[command(after_help = PARAMETERS)]
     Watch(Watch),
@@ -60,6 +77,53 @@ enum Command {
     Copy(Copy),
     /// Remove from the server what was made for this: slot, publication, event triggers
     TearDown(TearDown),
+}
+
+/// What `serve` is told.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) source: Source,
+    #[command(flatten)]
+    pub(crate) serve: ServeOptions,
+    #[command(flatten)]
+    pub(crate) app: AppOptions,
+}
+
+/// The command line, as it is meant: a URL, or nothing but `ZERO_UPSTREAM_DB`, is to be served; with what
+/// a file of options adds.
+///
+/// # Errors
+/// A file of options that cannot be read.
+pub(crate) fn arguments(mut given: Vec<OsString>) -> Result<Vec<OsString>, Failure> {
+    let first = given.get(1).and_then(|first| first.to_str()).unwrap_or_default();
+    let names_a_server = first.starts_with("postgres://") || first.starts_with("postgresql://");
+    let upstream = std::env::var_os("ZERO_UPSTREAM_DB");
+    if names_a_server || (given.len() <= 1 && upstream.is_some()) {
+        given.insert(1, "serve".into());
+    }
+    if given.get(1).is_none_or(|command| command != "serve") {
+        return Ok(given);
+    }
+    let has_url =
+        given.get(2).and_then(|url| url.to_str()).is_some_and(|url| !url.starts_with('-'));
+    if let Some(upstream) = upstream
+        && !has_url
+        && std::env::var_os("DATABASE_URL").is_none()
+    {
+        given.insert(2, upstream);
+    }
+    let of_serve =
+        |given: &OsString| given.to_str().is_some_and(|given| given.starts_with("--replica"));
+    if let Some(file) = std::env::var_os("ZERO_REPLICA_FILE")
+        && !given.iter().any(of_serve)
+        && std::env::var_os("PENSTOCK_REPLICA").is_none()
+    {
+        given.extend(["--replica".into(), file]);
+    }
+    let command = Arguments::command();
+    let serve = command.find_subcommand("serve").expect("invariant: the command is declared above");
+    with_config_file(given, serve).map_err(Failure::Usage)
 }
 
 /// What `watch` is told.
@@ -127,6 +191,7 @@ impl Arguments {
     /// What went wrong, with its exit code.
     pub(crate) fn run(&self) -> Result<(), Failure> {
         match &self.command {
+            Command::Serve(serve) => serve::run(serve),
             Command::Watch(watch) => watch::run(watch),
             Command::Copy(copy) => copy::run(copy),
             Command::Doctor(doctor) => {

@@ -92,7 +92,8 @@ fn answer(is_well: bool, status: &Status) -> Response {
     (code, json, format!("{}\n", described(status))).into_response()
 }
 
-fn described(status: &Status) -> serde_json::Value {
+/// The status as JSON.
+pub(crate) fn described(status: &Status) -> serde_json::Value {
     let stream = status.stream.as_ref();
     serde_json::json!({
         "phase": metrics::phase(&status.phase),

@@ -5,6 +5,7 @@
 //! | `command` | the command line, and what `--help` says |
 //! | `source` | which database, which tables, by which names on the server |
 //! | `copy` | a copy of the tables, its speed and its sums |
+//! | `serve` | sync clients, served from the copy |
 //! | `watch` | a result and its changes, as they come |
 //! | `http`, `metrics` | health and metrics, while it watches |
 //! | `retained` | a warning when the server keeps much of its log |
@@ -17,6 +18,7 @@ mod failure;
 mod http;
 mod metrics;
 mod retained;
+mod serve;
 mod source;
 mod stop;
 mod watch;
@@ -26,9 +28,12 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    // Prints help, or what is wrong with the command line, and ends the process with 0 or 2.
-    let arguments = command::Arguments::parse();
-    match arguments.run() {
+    let run = || {
+        let arguments = command::arguments(std::env::args_os().collect())?;
+        // Prints help, or what is wrong with the command line, and ends the process with 0 or 2.
+        command::Arguments::parse_from(arguments).run()
+    };
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

@@ -94,29 +94,48 @@ impl Source {
     /// # Errors
     /// As [`setup`](Source::setup), and a replica that cannot be opened.
     pub(crate) fn follow(&self) -> Result<Following, Failure> {
+        self.follow_also(&[])
+    }
+
+    /// Begins to follow, with further tables beside those that are listed.
+    ///
+    /// # Errors
+    /// As [`follow`](Source::follow).
+    pub(crate) fn follow_also(&self, further: &[TableName]) -> Result<Following, Failure> {
         // A copy in memory is gone afterwards, so its slot would only hold the server's log; and it must
         // not take that of a replica which goes on later.
         let leaves = self.replica.is_some();
-        let (config, setup) = self.setup_with(!leaves)?;
+        let (config, mut setup) = self.setup_with(!leaves)?;
+        if let Tables::Listed(tables) = &mut setup.tables {
+            tables.extend(
+                further.iter().filter(|table| !self.tables.contains(&table.to_string())).cloned(),
+            );
+        }
         let replica = match &self.replica {
             Some(path) => ReplicaOptions::new(path),
             None => ReplicaOptions::new(":memory:"),
         };
         let replica = replica.change_log(self.change_log.then(LogLimits::default));
-        let options = FollowOptions::new(config, setup, replica);
+        let options = FollowOptions::new(config, setup.clone(), replica);
         let follower = Follower::start(options);
         let follower = follower.map_err(|error| Failure::Source(error.to_string()))?;
-        Ok(Following { follower: Some(follower), leaves })
+        Ok(Following { follower: Some(follower), setup, leaves })
     }
 }
 
 /// A database that is followed, and whether what was made on the server stays there.
 pub(crate) struct Following {
     follower: Option<Follower>,
+    setup: Setup,
     leaves: bool,
 }
 
 impl Following {
+    /// What the library was told of the server.
+    pub(crate) fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
     /// The follower.
     pub(crate) fn follower(&self) -> &Follower {
         self.follower.as_ref().expect("invariant: it is taken only by the end")

@@ -1,0 +1,109 @@
+//! How both tools serve clients: what they are told on the command line, and the server that it makes.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use penstock::Database;
+use sha2::{Digest, Sha256};
+
+use crate::backend::Backend;
+use crate::hub::{self, Limits};
+use crate::protocol::cookie::Tag;
+use crate::rules::SharedRules;
+use crate::server::{self, Health, Server};
+use crate::store::SqliteStore;
+use crate::writes::Bookkeeping;
+
+/// Options by which clients are served.
+#[derive(Args, Clone, Debug)]
+pub struct ServeOptions {
+    /// Port to listen on; 0 is any free one
+    #[arg(long, env = "ZERO_PORT", default_value_t = 4848, value_name = "N")]
+    pub port: u16,
+    /// Address to listen on; 0.0.0.0 is all of this machine's
+    #[arg(long, env = "PENSTOCK_HOST", default_value = "127.0.0.1", value_name = "ADDRESS")]
+    pub host: IpAddr,
+    /// File in which client groups are kept over restarts; without it, clients are sent everything anew
+    #[arg(long, env = "PENSTOCK_STATE", value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// Most queries of a client group
+    #[arg(long, env = "PENSTOCK_MAX_QUERIES", default_value_t = Limits::default().queries, value_name = "N")]
+    pub max_queries: usize,
+    /// Most rows of a client group
+    #[arg(long, env = "PENSTOCK_MAX_ROWS", default_value_t = Limits::default().rows, value_name = "N")]
+    pub max_rows: usize,
+    /// Most connections
+    #[arg(long, env = "PENSTOCK_MAX_CONNECTIONS", default_value_t = server::Limits::default().connections, value_name = "N")]
+    pub max_connections: usize,
+    /// Most bytes of a client's message
+    #[arg(long, env = "ZERO_WEBSOCKET_MAX_PAYLOAD_BYTES", default_value_t = server::Limits::default().frame_bytes, value_name = "N")]
+    pub max_message_bytes: usize,
+    /// How long a client group stays live that nobody is connected to, in seconds
+    #[arg(long, env = "PENSTOCK_LINGER", default_value_t = 10, value_name = "S")]
+    pub linger: u64,
+    /// How often the application is asked anew what named queries mean, in seconds
+    #[arg(long, env = "PENSTOCK_RETRANSFORM", default_value_t = 300, value_name = "S")]
+    pub retransform: u64,
+    /// Show /inspect, with all queries and their rows, to whoever can reach the port
+    #[arg(long, env = "PENSTOCK_INSPECT")]
+    pub inspect: bool,
+}
+
+impl ServeOptions {
+    /// Starts a server over a database.
+    ///
+    /// # Errors
+    /// The file of client groups, or the address.
+    pub fn start(
+        &self,
+        database: Database,
+        backend: Backend,
+        rules: SharedRules,
+        tables: Bookkeeping,
+        health: Arc<dyn Health>,
+    ) -> Result<Server, String> {
+        let store = match &self.state {
+            Some(path) => SqliteStore::open(path)?,
+            None => SqliteStore::in_memory()?,
+        };
+        let hub = hub::Options {
+            limits: Limits { queries: self.max_queries, rows: self.max_rows, ..Limits::default() },
+            read_rules: Box::new(move |ast, claims| rules.get().read(ast, claims)),
+            bookkeeping: Some(hub::Bookkeeping {
+                clients_table: tables.clients_table,
+                mutations_table: tables.mutations_table,
+            }),
+            has_query_endpoint: backend.queries.is_some(),
+            linger_ms: self.linger * 1000,
+            retransform_ms: self.retransform * 1000,
+            tag: tag(),
+            store: Some(Box::new(store)),
+        };
+        let limits = server::Limits {
+            connections: self.max_connections,
+            frame_bytes: self.max_message_bytes,
+            ..server::Limits::default()
+        };
+        let options = server::Options {
+            listen: SocketAddr::new(self.host, self.port),
+            database,
+            hub,
+            services: Arc::new(backend),
+            limits,
+            health,
+            inspect: self.inspect,
+        };
+        Server::start(options).map_err(|error| error.to_string())
+    }
+}
+
+/// A tag that no other run of a server has had.
+fn tag() -> Tag {
+    let run = format!("{} {}", server::now().unix_ms, std::process::id());
+    let digest = Sha256::digest(run.as_bytes());
+    let mut first = [0; 4];
+    first.copy_from_slice(&digest[..4]);
+    Tag(u32::from_be_bytes(first))
+}
