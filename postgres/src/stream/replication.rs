@@ -61,7 +61,8 @@ impl<'a> Replication<'a> {
         // silent.
         let timeout_ms = (silence_max * 2 / 3).as_millis().to_string();
         let settings = [("wal_sender_timeout", timeout_ms.as_str())];
-        let mut replication = config.replication(&setup.slot, &setup.publication, &settings);
+        let replication = config.replication(&setup.slot, &setup.publication, &settings);
+        let mut replication = replication.await?;
         replication = replication
             .with_buffer_size(READ_AHEAD)
             .with_status_interval(FEEDBACK_PAUSE)
