@@ -128,7 +128,7 @@ impl Transport for Replication<'_> {
                     ReplicationEvent::KeepAlive { wal_end, .. } => {
                         let end = Lsn(wal_end.as_u64());
                         let position = (!self.assembler.is_in_transaction()).then_some(end);
-                        return Ok(Heard { position, server_end: Some(end) });
+                        return Ok(Heard { position, server_end: Some(end), tables: None });
                     }
                     ReplicationEvent::XLogData { data, .. } => self.assemble(data, steps).await?,
                     other => match bytes_of(&other) {
