@@ -136,7 +136,7 @@ fn follows(server: &Server, config: Config, name: &str) -> (bool, bool) {
     follower.wait_until_copied(LONG).expect("a copy");
     let live = follower.database().subscribe_sql("SELECT id FROM t", ()).expect("live");
     let before = live.rows().len();
-    server.sql("insert into t select max(id) + 1 from t").expect("a change");
+    server.sql("insert into t select coalesce(max(id), 0) + 1 from t").expect("a change");
     until("the change", || live.rows().len() == before + 1);
     let encrypted = |which: &str| {
         let sql = format!(

@@ -129,23 +129,30 @@ impl Config {
         // A network that is gone is noticed, whether we wait for an answer or for room to send.
         config.tcp_user_timeout(NETWORK_TIMEOUT).keepalives_idle(NETWORK_TIMEOUT);
         config.keepalives_interval(NETWORK_TIMEOUT / 3).keepalives_retries(3);
-        match tokio::time::timeout(CONNECT_TIMEOUT, self.connect_with(config)).await {
+        // Files are read before the time begins to count.
+        let connector = match self.mode() {
+            Mode::Disable => None,
+            _ => Some(self.connector()?),
+        };
+        let connecting = self.connect_with(config, connector);
+        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
             Ok(connected) => connected,
             Err(_) => Err(ServerError::no_answer(self.name(), CONNECT_TIMEOUT)),
         }
     }
 
     /// Connects as `sslmode` has it.
-    async fn connect_with(&self, config: tokio_postgres::Config) -> Result<Session, ServerError> {
-        let mode = self.mode();
-        let of_driver = match mode {
-            Mode::Disable => return self.connect_plainly(config).await,
-            Mode::Prefer => SslMode::Prefer,
-            Mode::Require | Mode::VerifyCa | Mode::VerifyFull => SslMode::Require,
-        };
-        match self.connect_encrypted(config.clone(), of_driver).await {
+    async fn connect_with(
+        &self,
+        config: tokio_postgres::Config,
+        connector: Option<Connector>,
+    ) -> Result<Session, ServerError> {
+        let Some(connector) = connector else { return self.connect_plainly(config).await };
+        let is_enough = self.tls.mode == Mode::Prefer;
+        let mode = if is_enough { SslMode::Prefer } else { SslMode::Require };
+        match self.connect_encrypted(config.clone(), mode, connector).await {
             // Also where the server has no place for us who come encrypted.
-            Err(error) if mode == Mode::Prefer && error.is_of_encryption() => {
+            Err(error) if is_enough && error.is_of_encryption() => {
                 self.connect_plainly(config).await
             }
             outcome => outcome,
@@ -165,8 +172,8 @@ impl Config {
         &self,
         mut config: tokio_postgres::Config,
         mode: SslMode,
+        connector: Connector,
     ) -> Result<Session, ServerError> {
-        let connector = self.connector()?;
         let connected = config.ssl_mode(mode).connect(connector.clone()).await;
         let failed = |error| ServerError::connecting(self.name(), &error);
         let both: (Client, Connection<Socket, _>) = connected.map_err(failed)?;

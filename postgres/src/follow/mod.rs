@@ -244,7 +244,8 @@ struct Watched(SharedStatus);
 impl Drop for Watched {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let reason = "following has ended by a fault in penstock, which was reported where it happened";
+            let reason =
+                "following has ended by a fault in penstock, which was reported where it happened";
             self.0.update(|status| status.phase = Phase::Failed(reason.to_owned()));
         }
     }

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use rustls::pki_types::pem::PemObject;
@@ -39,7 +39,7 @@ pub(in crate::connect) struct Connector {
 }
 
 impl Connector {
-    /// Reads the files that are named, so that they may be replaced at any time.
+    /// Reads the files that are named, each time, so that they may be replaced.
     pub(in crate::connect) fn new(tls: &Tls, host: &str) -> Result<Connector, TlsError> {
         let refused = TlsError::Refused;
         let name = ServerName::try_from(host.to_owned());
@@ -134,9 +134,11 @@ fn certificates(parameter: &str, file: &Path) -> Result<Vec<CertificateDer<'stat
     if found.is_empty() { Err(failed("there are none".to_owned())) } else { Ok(found) }
 }
 
-/// The authorities that the operating system trusts.
+/// The authorities that the operating system trusts, as they were when they were first asked for: they
+/// are hundreds of files.
 fn of_system() -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let found = rustls_native_certs::load_native_certs();
+    static FOUND: OnceLock<rustls_native_certs::CertificateResult> = OnceLock::new();
+    let found = FOUND.get_or_init(rustls_native_certs::load_native_certs);
     if found.certs.is_empty() {
         let reasons: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
         return Err(TlsError::Refused(format!(
@@ -145,7 +147,7 @@ fn of_system() -> Result<Vec<CertificateDer<'static>>, TlsError> {
             reasons.join(", ")
         )));
     }
-    Ok(found.certs)
+    Ok(found.certs.clone())
 }
 
 /// An encrypted stream.
