@@ -130,7 +130,8 @@ mod tests {
 
     #[test]
     fn what_is_checked_depends_on_mode_and_authorities() {
-        let cases: [(&[(&str, &str)], Mode, Level); 8] = [
+        type Pairs<'a> = &'a [(&'static str, &'a str)];
+        let cases: [(Pairs<'_>, Mode, Level); 8] = [
             (&[], Mode::Prefer, Level::Nothing),
             (&[("sslmode", "disable")], Mode::Disable, Level::Nothing),
             (&[("sslmode", "require")], Mode::Require, Level::Nothing),
