@@ -120,7 +120,7 @@ fn a_copy_is_verified_and_kept_in_a_file() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}{errors}");
-    assert!(text.starts_with("copied 1 tables, 2 rows in "), "{text}");
+    assert!(text.starts_with("copied 1 tables, 2 rows, 0.0 MB in "), "{text}");
     assert!(text.contains("equal    public.task: 2 rows, "), "{text}");
     server.sql("insert into task values (4, 'later', false)").expect("a change");
     let arguments =

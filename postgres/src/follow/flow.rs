@@ -1,5 +1,7 @@
 //! The stream while it is applied.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -20,6 +22,10 @@ pub(super) struct Flow {
     pub(super) acknowledged: Lsn,
     pub(super) durable_at: Instant,
     pub(super) status_at: Instant,
+    /// The tables of the stream as they were last looked at, and those that the replica was last
+    /// compared with.
+    pub(super) tables: Option<Arc<BTreeSet<u32>>>,
+    pub(super) compared: Option<Arc<BTreeSet<u32>>>,
 }
 
 impl Flow {

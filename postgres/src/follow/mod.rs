@@ -31,6 +31,7 @@
 mod ask;
 mod copies;
 mod flow;
+mod progress;
 mod run;
 mod status;
 mod tables;
@@ -48,8 +49,9 @@ use crate::replica::{Replica, ReplicaError, ReplicaOptions};
 use crate::setup::{self, Setup};
 use crate::stream;
 
+pub use progress::CopyProgress;
 use status::SharedStatus;
-pub use status::{CopyProgress, Phase, Status, StatusReader};
+pub use status::{Phase, Status, StatusReader};
 pub use verify::Verified;
 use verify::{Request, Requests};
 
@@ -131,8 +133,12 @@ impl Follower {
             .build()?;
         let run = run::Run::new(options, replica, runtime, shared.clone(), Arc::clone(&stopping));
         let requests = run.requests();
-        let thread =
-            std::thread::Builder::new().name("penstock-replica".to_owned()).spawn(|| run.run())?;
+        let watched = Watched(shared.clone());
+        let thread = std::thread::Builder::new().name("penstock-replica".to_owned());
+        let thread = thread.spawn(move || {
+            let _watched = watched;
+            run.run();
+        })?;
         Ok(Follower { db, config, setup, shared, requests, stopping, thread: Some(thread) })
     }
 
@@ -228,6 +234,19 @@ impl Follower {
         if let Some(thread) = self.thread.take() {
             // A panic has been reported by the thread.
             let _ = thread.join();
+        }
+    }
+}
+
+/// Says that following has failed, should its thread panic: nobody shall wait for it.
+struct Watched(SharedStatus);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let reason =
+                "following has ended by a fault in penstock, which was reported where it happened";
+            self.0.update(|status| status.phase = Phase::Failed(reason.to_owned()));
         }
     }
 }

@@ -184,6 +184,8 @@ impl Run {
             acknowledged: position.end,
             durable_at: now(),
             status_at: now(),
+            tables: None,
+            compared: None,
         };
         self.status.update(|status| status.applied = position.end);
         loop {
@@ -196,6 +198,7 @@ impl Run {
                 return Ok(End::Stopped);
             }
             self.settle(&mut flow, false)?;
+            self.keep_tables(&mut flow)?;
             if self.requests.take_up() {
                 self.sum_up()?;
             }
@@ -297,6 +300,7 @@ impl Run {
         if at_once || now.duration_since(flow.status_at) >= STATUS_PAUSE {
             flow.status_at = now;
             let stream = flow.stream.status();
+            flow.tables.clone_from(&stream.tables);
             let applied = flow.applied;
             self.status.update(|status| {
                 status.applied = applied;

@@ -194,6 +194,9 @@ impl Driver {
         if let Some(end) = heard.server_end {
             self.shared.update(|status| status.server_end = status.server_end.max(end));
         }
+        if let Some(tables) = heard.tables {
+            self.shared.tables(tables);
+        }
         if let Some(position) = heard.position
             && let Some(position) = reading.position(position, self.options.position_pause)?
         {

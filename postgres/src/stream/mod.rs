@@ -63,7 +63,8 @@ pub struct Options {
     pub silence_max: Duration,
     /// How often a position without a transaction is delivered at most.
     pub position_pause: Duration,
-    /// How often the slot is looked at through SQL, for its state and the log that it retains.
+    /// How often the slot is looked at through SQL, for its state and the log that it retains, and
+    /// whether there are other tables.
     pub probe_pause: Duration,
     /// The longest pause between polls of an idle slot
     /// ([`Plugin::Wal2json`](crate::setup::Plugin::Wal2json)).
@@ -147,7 +148,7 @@ impl Stream {
         let shared = Arc::new(Shared::new(resume.position, options.wall_clock));
         runtime.spawn(probe::run(
             config.clone(),
-            setup.slot.clone(),
+            setup.clone(),
             options.probe_pause,
             Arc::clone(&shared),
         ));

@@ -27,7 +27,10 @@ pub(crate) fn run(options: &Copy) -> Result<(), Failure> {
     let copy = following.follower().status().copy;
     let seconds = copy.elapsed_ms as f64 / 1000.0;
     let (tables, rows, speed) = (copy.tables_done, copy.rows, copy.rows_per_second());
-    println!("copied {tables} tables, {rows} rows in {seconds:.1} s: {speed} rows/s");
+    let (bytes, throughput) = (copy.bytes as f64 / 1e6, copy.bytes_per_second() as f64 / 1e6);
+    println!(
+        "copied {tables} tables, {rows} rows, {bytes:.1} MB in {seconds:.1} s: {speed} rows/s, {throughput:.1} MB/s"
+    );
     if !options.verify {
         return Ok(());
     }

@@ -35,6 +35,11 @@ fn record(status: &Status) {
     gauge!("penstock_copy_tables_done").set(status.copy.tables_done as f64);
     gauge!("penstock_copy_rows").set(status.copy.rows as f64);
     gauge!("penstock_copy_rows_estimated").set(status.copy.rows_estimated as f64);
+    gauge!("penstock_copy_bytes").set(status.copy.bytes as f64);
+    gauge!("penstock_copy_bytes_estimated").set(status.copy.bytes_estimated as f64);
+    if let (Phase::Copying, Some(seconds)) = (&status.phase, status.copy.seconds_left()) {
+        gauge!("penstock_copy_seconds_left").set(seconds as f64);
+    }
     let Some(stream) = &status.stream else { return };
     gauge!("penstock_received_lsn").set(stream.received.0 as f64);
     gauge!("penstock_acknowledged_lsn").set(stream.acknowledged.0 as f64);
