@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 use penstock::{Database, SqliteOptions};
 use penstock_sync::hub::{self, Limits};
-use penstock_sync::options::AppOptions;
+use penstock_sync::options::{AppOptions, InspectOptions};
 use penstock_sync::protocol::cookie::Tag;
 use penstock_sync::rules::SharedRules;
 use penstock_sync::server::{self, AlwaysReady, Server};
@@ -34,6 +34,8 @@ struct Arguments {
     state: Option<PathBuf>,
     #[command(flatten)]
     app: AppOptions,
+    #[command(flatten)]
+    inspect: InspectOptions,
 }
 
 fn main() -> ExitCode {
@@ -83,7 +85,8 @@ fn run(arguments: &Arguments) -> Result<(), String> {
         services: Arc::new(backend),
         limits: server::Limits::default(),
         health: Arc::new(AlwaysReady),
-        inspect: true,
+        inspect: arguments.inspect.inspect(),
+        pages: Vec::new(),
     })
     .map_err(|error| text(&error))?;
     println!("listening on http://{}", server.address());
