@@ -11,6 +11,7 @@ use crate::auth::{self, Verifier, system_clock};
 use crate::backend::Backend;
 use crate::endpoint::{self, Endpoint};
 use crate::rules::Rules;
+use crate::server::Inspect;
 use crate::writes::rate::RateLimit;
 
 /// Options by which an application is served, on the command line and as environment variables.
@@ -82,6 +83,36 @@ pub struct AppOptions {
     /// The number of the shard
     #[arg(long, env = "ZERO_SHARD_NUM", default_value_t = 0, value_name = "N")]
     pub shard_num: u32,
+}
+
+/// Options of the pages for operators.
+#[derive(Args, Clone, Default)]
+pub struct InspectOptions {
+    /// Serve /inspect to browsers at this machine: clients, queries, and a console that reads every row
+    #[arg(long, env = "PENSTOCK_INSPECT")]
+    pub inspect: bool,
+    /// Serve /inspect to whoever knows this password
+    #[arg(long, env = "ZERO_ADMIN_PASSWORD", hide_env_values = true, value_name = "TEXT")]
+    pub admin_password: Option<String>,
+}
+
+impl InspectOptions {
+    /// Who may look.
+    #[must_use]
+    pub fn inspect(&self) -> Inspect {
+        match &self.admin_password {
+            Some(password) if !password.is_empty() => Inspect::Password(password.clone()),
+            _ if self.inspect => Inspect::Local,
+            _ => Inspect::Off,
+        }
+    }
+}
+
+impl std::fmt::Debug for InspectOptions {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.inspect().fmt(f)
+    }
 }
 
 impl AppOptions {
@@ -181,6 +212,8 @@ mod tests {
     struct Tool {
         #[command(flatten)]
         app: AppOptions,
+        #[command(flatten)]
+        inspect: InspectOptions,
     }
 
     fn options(arguments: &[&str]) -> AppOptions {
@@ -209,6 +242,19 @@ mod tests {
         assert!(backend.mutators.is_some() && backend.rate_limit.is_some());
         assert_eq!(all.read_rules(), Ok(Rules::allow_all()));
         assert!(!format!("{all:?}").contains("hush"));
+    }
+
+    #[test]
+    fn operators_pages_are_off_unless_asked_for() {
+        let inspect = |arguments: &[&str]| {
+            let all = std::iter::once("tool").chain(arguments.iter().copied());
+            Tool::try_parse_from(all).expect("good arguments").inspect.inspect()
+        };
+        assert_eq!(inspect(&[]), Inspect::Off);
+        assert_eq!(inspect(&["--admin-password="]), Inspect::Off);
+        assert_eq!(inspect(&["--inspect"]), Inspect::Local);
+        let password = Inspect::Password("hush".to_owned());
+        assert_eq!(inspect(&["--inspect", "--admin-password=hush"]), password);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::backend::Backend;
 use crate::hub::{self, Limits};
+use crate::options::InspectOptions;
 use crate::protocol::cookie::Tag;
 use crate::rules::SharedRules;
 use crate::server::{self, Health, Server};
@@ -46,9 +47,9 @@ pub struct ServeOptions {
     /// How often the application is asked anew what named queries mean, in seconds
     #[arg(long, env = "PENSTOCK_RETRANSFORM", default_value_t = 300, value_name = "S")]
     pub retransform: u64,
-    /// Show /inspect, with all queries and their rows, to whoever can reach the port
-    #[arg(long, env = "PENSTOCK_INSPECT")]
-    pub inspect: bool,
+    /// Who may look at `/inspect`.
+    #[command(flatten)]
+    pub inspect: InspectOptions,
 }
 
 impl ServeOptions {
@@ -93,7 +94,8 @@ impl ServeOptions {
             services: Arc::new(backend),
             limits,
             health,
-            inspect: self.inspect,
+            inspect: self.inspect.inspect(),
+            pages: Vec::new(),
         };
         Server::start(options).map_err(|error| error.to_string())
     }

@@ -47,6 +47,7 @@ mod schema;
 mod verify;
 
 pub use clock::Now;
+pub(crate) use clock::monotonic_us;
 pub use report::{ConnectionReport, Counters, GroupReport, QueryReport, Report};
 pub use resume::{GroupStore, StoredClient, StoredGroup, StoredQuery, StoredRow};
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Hub;
-use super::group::QueryState;
+use super::group::{Client, QueryState};
 use crate::protocol::ConnectionId;
 use crate::protocol::upstream::Wanted;
 
@@ -56,6 +56,8 @@ pub struct ConnectionReport {
     pub client: String,
     /// Its group.
     pub group: String,
+    /// Since when, in the time of the process, in milliseconds.
+    pub since_ms: u64,
     /// Whether it does not keep up.
     pub is_behind: bool,
     /// Bytes that wait for it.
@@ -96,6 +98,13 @@ pub struct QueryReport {
     pub hydrated_us: u64,
     /// How often its rows have changed.
     pub updates: u64,
+    /// How many of the group's clients want it now.
+    pub wanted_by: usize,
+    /// How many transactions its operators have looked at, and for how long in all, in microseconds.
+    /// Operators are shared between queries: others' work is in it. 0 unless operators are asked for.
+    pub transactions: u64,
+    /// See `transactions`.
+    pub maintain_us: f64,
     /// Its operators, as text.
     pub operators: Option<String>,
 }
@@ -122,6 +131,7 @@ impl Hub {
                 number: *number,
                 client: connection.client.clone(),
                 group: connection.group.to_string(),
+                since_ms: connection.since_ms,
                 is_behind: connection.behind_since.is_some(),
                 queued_bytes: queued,
             }
@@ -143,6 +153,11 @@ impl Hub {
                     };
                     let explain = |live: &super::live::Live| live.subscription().try_explain().ok();
                     let operators = live.filter(|_| with_operators).and_then(explain);
+                    let report = operators.as_ref().map(penstock::Explain::report);
+                    let wants = |client: &&Client| {
+                        let desire = client.desires.get(hash);
+                        desire.is_some_and(|desire| desire.inactive_since.is_none())
+                    };
                     QueryReport {
                         hash: hash.clone(),
                         what: match &query.what {
@@ -159,6 +174,9 @@ impl Hub {
                         rows: live.map_or(0, |live| live.rows().len()),
                         hydrated_us: live.map_or(0, |live| live.hydrated_us),
                         updates: live.map_or(0, |live| live.advances),
+                        wanted_by: group.clients.values().filter(wants).count(),
+                        transactions: report.map_or(0, |report| report.stats.batches),
+                        maintain_us: report.map_or(0.0, maintain_us),
                         operators: operators.map(|explain| explain.to_string()),
                     }
                 })
@@ -171,4 +189,10 @@ impl Hub {
             live_queries: self.lives.len(),
         }
     }
+}
+
+/// How long a level and those below it have taken to follow transactions, in microseconds.
+fn maintain_us(level: &penstock::operators::explain::LevelReport) -> f64 {
+    let below: f64 = level.children.iter().map(maintain_us).sum();
+    level.stats.maintain_nanos as f64 / 1e3 + below
 }

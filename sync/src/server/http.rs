@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::hub_thread::Command;
 use super::listen::Counted;
-use super::{Shared, socket};
+use super::{Shared, inspect, page, socket};
 use crate::hub::Report;
 use crate::protocol::connect::ConnectRequest;
 
@@ -47,16 +47,30 @@ pub struct AlwaysReady;
 
 impl Health for AlwaysReady {}
 
+/// Paths that no page can have.
+const OWN: [&str; 9] = [
+    "/healthz",
+    "/keepalive",
+    "/readyz",
+    "/metrics",
+    "/statz",
+    "/inspect",
+    "/inspect.json",
+    "/inspect.js",
+    "/inspect.css",
+];
+
 pub(super) fn routes(shared: Arc<Shared>) -> Router {
-    Router::new()
+    let others = |page: &&page::Page| !OWN.contains(&page.path);
+    let pages: Vec<page::Page> = shared.pages.iter().filter(others).copied().collect();
+    let router = Router::new()
         .route("/healthz", get(healthz))
         .route("/keepalive", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/statz", get(statz))
-        .route("/inspect.json", get(inspect_json))
-        .fallback(upgrade)
-        .with_state(shared)
+        .fallback(upgrade);
+    page::routes(inspect::routes(router), &pages).with_state(shared)
 }
 
 /// A client's upgrade, at any path that ends as those of the protocol do.
@@ -104,12 +118,12 @@ async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
     answer(is_ready, &json!({"source": shared.health.describe()}))
 }
 
-fn answer(is_well: bool, body: &Json) -> Response {
+pub(super) fn answer(is_well: bool, body: &Json) -> Response {
     let code = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, [(header::CONTENT_TYPE, "application/json")], format!("{body}\n")).into_response()
 }
 
-async fn report(shared: &Shared, with_operators: bool) -> Option<Report> {
+pub(super) async fn report(shared: &Shared, with_operators: bool) -> Option<Report> {
     let (answer, report) = oneshot::channel();
     shared.commands.send(Command::Report { with_operators, answer }).ok()?;
     report.await.ok()
@@ -125,17 +139,6 @@ async fn statz(State(shared): State<Arc<Shared>>) -> Response {
         "groups": report.groups.len(),
         "liveQueries": report.live_queries,
     });
-    answer(true, &body)
-}
-
-async fn inspect_json(State(shared): State<Arc<Shared>>) -> Response {
-    if !shared.inspect {
-        return (StatusCode::NOT_FOUND, "not served here; start with --inspect\n").into_response();
-    }
-    let Some(report) = report(&shared, true).await else {
-        return answer(false, &json!({"error": "the server is about to end"}));
-    };
-    let body = serde_json::to_value(report).unwrap_or(Json::Null);
     answer(true, &body)
 }
 

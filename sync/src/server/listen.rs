@@ -9,6 +9,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+use super::inspect::Peer;
 use super::{Shared, http};
 
 /// One more connection, counted until it is dropped.
@@ -66,7 +67,11 @@ async fn serve(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time)
         .max_buf_size(limits.header_bytes);
-    let service = TowerToHyperService::new(routes.layer(axum::Extension(Arc::new(open))));
+    // A connection without an address is from nowhere near.
+    let nowhere = std::net::SocketAddr::from(([0, 0, 0, 0], 0));
+    let peer = Peer(stream.peer_addr().unwrap_or(nowhere));
+    let routes = routes.layer(axum::Extension(Arc::new(open))).layer(axum::Extension(peer));
+    let service = TowerToHyperService::new(routes);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {

@@ -3,7 +3,9 @@
 //! | module | what it does |
 //! |---|---|
 //! | `listen` | accepts connections, with limits |
-//! | `http` | health, metrics and what there is, over HTTP |
+//! | `http` | health and metrics, over HTTP |
+//! | `page` | files that are served as they are |
+//! | `inspect` | what is going on, for people, with a console |
 //! | `socket` | a client's socket: frames in, frames out, and signs of life |
 //! | `hub_thread` | the hub, fed from all of them |
 
@@ -23,13 +25,17 @@ use crate::services::Services;
 mod clock;
 mod http;
 mod hub_thread;
+mod inspect;
 mod listen;
 mod metrics;
+mod page;
 mod socket;
 
 pub use clock::now;
 pub use http::{AlwaysReady, Health};
 use hub_thread::Command;
+pub use inspect::Inspect;
+pub use page::Page;
 
 /// How a server is set up.
 pub struct Options {
@@ -45,8 +51,10 @@ pub struct Options {
     pub limits: Limits,
     /// Whether the data is there to be served, and what is to be told of it.
     pub health: Arc<dyn Health>,
-    /// Whether `/inspect` is answered.
-    pub inspect: bool,
+    /// Who may look at `/inspect`.
+    pub inspect: Inspect,
+    /// Files that are served as they are; not at paths of the server's own.
+    pub pages: Vec<Page>,
 }
 
 /// Limits of sockets; each names what is refused when it is reached.
@@ -88,7 +96,10 @@ pub(crate) struct Shared {
     pub(crate) services: Arc<dyn Services>,
     pub(crate) limits: Limits,
     pub(crate) health: Arc<dyn Health>,
-    pub(crate) inspect: bool,
+    pub(crate) inspect: Inspect,
+    pub(crate) pages: Vec<Page>,
+    pub(crate) watches: inspect::Watches,
+    pub(crate) started_ms: u64,
     pub(crate) database: Database,
     pub(crate) next_connection: AtomicU64,
     pub(crate) open: AtomicUsize,
@@ -152,6 +163,9 @@ impl Server {
             limits: options.limits,
             health: options.health,
             inspect: options.inspect,
+            pages: options.pages,
+            watches: inspect::Watches::default(),
+            started_ms: now().mono_ms,
             database: options.database.clone(),
             next_connection: AtomicU64::new(1),
             open: AtomicUsize::new(0),
