@@ -6,17 +6,25 @@
 
 #[path = "simulator/client.rs"]
 mod client;
+#[path = "simulator/faults.rs"]
+mod faults;
 #[path = "simulator/pool.rs"]
 mod pool;
 #[path = "simulator/random.rs"]
 mod random;
+#[path = "simulator/rest.rs"]
+mod rest;
+#[path = "simulator/tally.rs"]
+mod tally;
 #[path = "simulator/world.rs"]
 mod world;
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use world::{Canary, World};
+use faults::Canary;
+use tally::Tally;
+use world::World;
 
 /// Steps of a schedule.
 const STEPS: usize = 220;
@@ -27,7 +35,7 @@ fn seeds() -> Range<u64> {
     from.parse().expect("a number")..to.parse().expect("a number")
 }
 
-fn run(seed: u64, canary: Option<Canary>) -> Result<world::Tally, String> {
+fn run(seed: u64, canary: Option<Canary>) -> Result<Tally, String> {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let mut world = World::new(seed, canary);
         for _ in 0..STEPS {
@@ -41,7 +49,7 @@ fn run(seed: u64, canary: Option<Canary>) -> Result<world::Tally, String> {
 
 #[test]
 fn every_client_converges_under_every_schedule() {
-    let mut total = world::Tally::default();
+    let mut total = Tally::default();
     let seeds = seeds();
     for seed in seeds.clone() {
         match run(seed, None) {
