@@ -16,7 +16,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, FileFailurePersistence, TestError, TestRunner};
+use proptest::test_runner::{Config, FileFailurePersistence, TestError, TestRng, TestRunner};
 use support::case::{Case, Step};
 use support::harness::{Options, run};
 use support::store::Telling;
@@ -209,10 +209,12 @@ fn the_cases_are_not_trivial() {
 #[test]
 fn a_mistake_is_found() {
     let options = Options { broken_oracle: true, ..Options::default() };
-    let mut config = Config::with_cases(500);
+    let mut config = Config::with_cases(2000);
     config.failure_persistence = None;
     config.max_shrink_iters = 200;
-    let outcome = TestRunner::new(config)
+    // The same cases each time: whether it is found does not hang on luck.
+    let random = TestRng::deterministic_rng(config.rng_algorithm);
+    let outcome = TestRunner::new_with_rng(config, random)
         .run(&cases(2, 3), |case| run(&case, options).map(drop).map_err(TestCaseError::fail));
-    assert!(matches!(outcome, Err(TestError::Fail(..))), "500 cases did not find it");
+    assert!(matches!(outcome, Err(TestError::Fail(..))), "2000 cases did not find it");
 }
