@@ -310,8 +310,11 @@ async function answer(line) {
 }
 
 // An error that nobody awaits is one of a client: it must not end the others.
+// Errors of queries, which views show, are no news here.
 process.on('unhandledRejection', error => {
-  process.stderr.write(`unhandled: ${error?.stack ?? error}\n`);
+  if (error instanceof Error) {
+    process.stderr.write(`unhandled: ${error.stack}\n`);
+  }
 });
 console.warn = (...args) => process.stderr.write(`${args.map(textOf).join(' ')}\n`);
 

@@ -103,9 +103,12 @@ impl Hub {
     ) {
         let Some(asked) = self.transforms.remove(&request) else { return };
         let id = asked.group;
+        let mut unanswered = asked.hashes;
         match outcome {
             Ok(queries) => {
                 for (hash, meaning) in queries {
+                    // It is hydrated, and attached with the next cut.
+                    unanswered.retain(|of| *of != hash);
                     let refusal = match meaning {
                         Ok(ast) => self.serve(&id, &hash, &ast).err().map(|(kind, message)| {
                             json!({"error": kind, "id": hash, "name": "", "message": message})
@@ -126,7 +129,7 @@ impl Hub {
         }
         // What was not answered cannot be served until somebody asks again.
         if let Some(group) = self.groups.get_mut(&id) {
-            for hash in &asked.hashes {
+            for hash in &unanswered {
                 if let Some(query) = group.queries.get_mut(hash)
                     && query.state == QueryState::Pending
                     && !self

@@ -84,7 +84,12 @@ impl Hub {
     fn find_group(&mut self, now: Now, request: &ConnectRequest) -> Result<Arc<str>, ErrorBody> {
         let id = request.group_id.as_str();
         if !self.groups.contains_key(id) {
-            let group = self.recall(id).unwrap_or_else(|| Group::new(id, self.options.tag));
+            let group = self.recall(id).unwrap_or_else(|| {
+                // Should it have been there before, its state is lost, and with it whose it was.
+                let mut group = Group::new(id, self.options.tag);
+                group.user.clone_from(&request.user_id);
+                group
+            });
             let key = Arc::clone(&group.id);
             self.groups.insert(Arc::clone(&key), group);
             self.keep_books(&key);

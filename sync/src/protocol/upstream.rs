@@ -134,6 +134,10 @@ impl Upstream {
             Some([Json::String(kind), body, ..]) => (kind.as_str(), body),
             _ => return Err("a message is [type, body]".to_owned()),
         };
+        if kind == "closeConnection" {
+            // Its body is a list.
+            return Ok(Upstream::Ignored);
+        }
         let body = body.as_object().ok_or_else(|| format!("the body of {kind} is no object"))?;
         let message = match kind {
             "initConnection" => Upstream::InitConnection(Box::new(init(body)?)),
@@ -150,7 +154,7 @@ impl Upstream {
                 id: id(body, "id")?,
             },
             "inspect" => Upstream::Inspect { id: body.get("id").cloned().unwrap_or(Json::Null) },
-            "pull" | "closeConnection" => Upstream::Ignored,
+            "pull" => Upstream::Ignored,
             _ => return Err(format!("there are no messages of type \"{kind}\"")),
         };
         Ok(message)

@@ -4,11 +4,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Shared;
 use super::hub_thread::Command;
@@ -17,6 +18,10 @@ use crate::protocol::connect::ConnectRequest;
 use crate::protocol::error::ErrorBody;
 use crate::protocol::upstream::Upstream;
 use crate::protocol::{ConnectionId, downstream};
+
+/// How long an error is held back after the first frame, `connected`: the published client looks
+/// into its store before it takes that in, and would take itself for connected after the error.
+const SETTLING: Duration = Duration::from_millis(250);
 
 /// What is sent to a client.
 pub(crate) enum Frame {
@@ -134,6 +139,7 @@ async fn write(
 ) {
     let limits = shared.limits;
     let mut quiet_since = Instant::now();
+    let mut settled = None;
     loop {
         let frame = match tokio::time::timeout_at(quiet_since + limits.quiet, frames.recv()).await {
             Ok(Some(frame)) => frame,
@@ -151,6 +157,12 @@ async fn write(
             match frame {
                 Frame::Text(text) => {
                     let bytes = text.len();
+                    let settled = *settled.get_or_insert_with(|| Instant::now() + SETTLING);
+                    if text.starts_with("[\"error\"") && Instant::now() < settled {
+                        // What comes before it does not wait. A client that is gone shows below.
+                        let _ = timeout(limits.write_time, sink.flush()).await;
+                        sleep_until(settled).await;
+                    }
                     let sent = timeout(limits.write_time, sink.feed(Message::text(&*text))).await;
                     queued.fetch_sub(bytes, Ordering::Relaxed);
                     shared.traffic.frames_out.fetch_add(1, Ordering::Relaxed);
