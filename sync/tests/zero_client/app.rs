@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use rusqlite::{OptionalExtension, Transaction};
@@ -70,7 +70,7 @@ impl App {
 }
 
 /// Reads one request and answers it.
-fn answer(mut stream: TcpStream, file: &PathBuf, shared: &Mutex<Behaviour>) {
+fn answer(mut stream: TcpStream, file: &Path, shared: &Mutex<Behaviour>) {
     let mut reader = BufReader::new(stream.try_clone().expect("a handle"));
     let mut lines = Vec::new();
     loop {
