@@ -162,11 +162,12 @@ function drawQuery(group, query) {
   const each = query.transactions ? micros(query.maintain_us / query.transactions) : '–';
   known.summary.replaceChildren(
     el('span', { class: 'what', title: query.what }, words(query.what)),
-    query.state === 'live' ? figure(number(query.rows), query.rows === 1 ? 'row' : 'rows')
-      : el('span', { class: `badge ${query.state}` }, query.state),
-    figure(micros(query.hydrated_us), 'hydrated'),
-    figure(each, 'an update'),
-    figure(number(query.updates), query.updates === 1 ? 'change' : 'changes'),
+    el('span', { class: 'figures' },
+      query.state === 'live' ? figure(number(query.rows), query.rows === 1 ? 'row' : 'rows')
+        : el('span', { class: `badge ${query.state}` }, query.state),
+      figure(micros(query.hydrated_us), 'hydrated'),
+      figure(each, 'an update'),
+      figure(number(query.updates), query.updates === 1 ? 'change' : 'changes')),
   );
   drawBody(known);
   return known.element;
