@@ -24,6 +24,7 @@ use crate::tree::{RowView, Tree};
 mod delivered;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod steps;
 
 /// How many patches a subscriber may leave unread before it is told to start over, unless
 /// [`DatabaseBuilder::max_pending_patches`] says otherwise.

@@ -114,6 +114,29 @@ impl Engine {
         Ok((root, Arc::clone(&entry.feed), Arc::clone(&entry.plan.binding)))
     }
 
+    /// Whether a result has all its rows.
+    pub(crate) fn is_complete(&self, root: RootId) -> bool {
+        self.graph.is_complete(root)
+    }
+
+    /// Fills a result by one step. Returns whether it is complete, and what to tell of it.
+    pub(crate) fn grow(
+        &mut self,
+        source: &mut dyn Source,
+        root: RootId,
+        rows: usize,
+    ) -> Result<(bool, Vec<Notice>), Error> {
+        self.changing = true;
+        match self.graph.grow(source, root, rows) {
+            // The data has not changed, so the version stays.
+            Ok(is_complete) => Ok((is_complete, self.publish(source.schema(), self.version))),
+            Err(error) => {
+                self.changing = false;
+                Err(error.into())
+            }
+        }
+    }
+
     /// Moves one subscriber to another binding of its template. Where it keeps a row set, it keeps
     /// that of the new result from now on.
     pub(crate) fn rebind(
@@ -333,7 +356,13 @@ impl Engine {
         for root in roots {
             let Some(entry) = self.feeds.get(&root) else { continue };
             let fresh = evaluate(source, &entry.plan)?;
-            if fresh != self.graph.snapshot(root) {
+            let held = self.graph.snapshot(root);
+            let is_right = match self.graph.is_complete(root) {
+                true => fresh == held,
+                // The first rows of the result.
+                false => fresh.starts_with(&held),
+            };
+            if !is_right {
                 let table = entry.schema.table(entry.table).name().to_owned();
                 return Err(Error::Diverged { table, version });
             }
@@ -358,7 +387,7 @@ fn with_fresh<T>(
     read: impl FnOnce(&mut Graph, &Schema, RootId) -> T,
 ) -> Result<T, Error> {
     let mut graph = Graph::default();
-    let root = graph.subscribe(source, plan)?;
+    let root = graph.subscribe(source, &plan.clone().at_once())?;
     let outcome = read(&mut graph, source.schema(), root);
     graph.unsubscribe(source, root);
     Ok(outcome)

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use penstock_operators::explain::LevelReport;
 use penstock_operators::graph::RootId;
-use penstock_operators::plan::Binding;
+use penstock_operators::plan::{Binding, Plan};
 use smallvec::SmallVec;
 
 use crate::error::Error;
@@ -20,6 +20,7 @@ use crate::shared::{EngineGuard, Shared};
 use crate::tree::{RowView, Tree};
 
 mod rebind;
+mod steps;
 
 /// A live result. Dropping it unsubscribes.
 ///
@@ -60,14 +61,25 @@ pub struct Subscription {
 impl Subscription {
     pub(crate) fn new(
         shared: Arc<Shared>,
+        query: Query,
+        params: Params,
+    ) -> Result<Subscription, Error> {
+        Subscription::made(shared, query, params, |plan| plan)
+    }
+
+    /// A subscription to a query whose plan is prepared before it is filled.
+    fn made(
+        shared: Arc<Shared>,
         mut query: Query,
         params: Params,
+        prepare: impl FnOnce(Plan) -> Plan,
     ) -> Result<Subscription, Error> {
         query.shrink();
         let locks = Arc::clone(&shared);
         let _deliver = locks.deliver_after();
         let (mut source, mut engine) = locks.read_results("Database::subscribe")?;
-        let compiled = query.compile(source.schema(), &params)?;
+        let mut compiled = query.compile(source.schema(), &params)?;
+        compiled.plan = prepare(compiled.plan);
         let (root, feed, binding) = engine.subscribe(&mut *source, &compiled)?;
         let position = feed.position();
         drop((engine, source));

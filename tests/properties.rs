@@ -131,6 +131,25 @@ fn failing_to_follow_others_changes_nothing() {
     });
 }
 
+#[test]
+fn results_filled_in_steps_are_maintained() {
+    check("tests/proptest-regressions/steps.txt", 10, any_profile(3), |case| {
+        let in_steps = Options { in_steps: true, ..Options::default() };
+        run(case, in_steps)?;
+        let in_sqlite = Options { open: Some(in_sqlite), ..in_steps };
+        run(case, in_sqlite).map_err(|error| format!("over SQLite: {error}"))?;
+        let others = Options { others: Some(Telling::Nothing), ..in_steps };
+        run(case, others).map(drop).map_err(|error| format!("beside others: {error}"))
+    });
+}
+
+#[test]
+fn failing_steps_change_nothing() {
+    check("tests/proptest-regressions/steps_faults.txt", 2, any_profile(2), |case| {
+        run(case, Options { in_steps: true, faults: true, ..Options::default() }).map(drop)
+    });
+}
+
 /// A database over SQLite in memory.
 fn in_sqlite(schema: &Schema) -> Result<(Database, Option<Database>), String> {
     let source = sqlite_tables::sqlite_source(schema).map_err(|error| error.to_string())?;

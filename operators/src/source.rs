@@ -195,6 +195,13 @@ pub trait Source: Send {
         visit: &mut Visitor<'_>,
     ) -> Result<(), SourceError>;
 
+    /// Whether reads of a prepared shape visit rows as they come, so that reading a part costs a
+    /// part; otherwise each read sorts all rows first. Decides whether a long read is worth being
+    /// divided.
+    fn is_ordered(&self, _scan: ScanId) -> bool {
+        true
+    }
+
     /// Starts a transaction. There is at most one at a time.
     fn begin(&mut self) -> Result<(), SourceError>;
 

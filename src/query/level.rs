@@ -317,7 +317,7 @@ impl<'q> Planner<'q> {
         let expect_one = one && limit.is_none_or(|limit| limit > 1);
         // A second row is asked for only to be seen as a violation.
         let limit = if expect_one { Some(2) } else { limit };
-        Ok(Extent { start, offset: body.offset, limit, expect_one })
+        Ok(Extent { start, offset: body.offset, limit, expect_one, in_steps: None })
     }
 
     fn start(

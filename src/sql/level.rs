@@ -125,7 +125,7 @@ impl Parts {
             relationships.push(ViewRelationship { name, format: level.view });
         }
         let limit = if one { Some(page.limit.unwrap_or(1).min(1)) } else { page.limit };
-        let extent = Extent { start: None, offset: page.offset, limit, expect_one: false };
+        let extent = Extent { offset: page.offset, limit, ..Extent::default() };
         Level {
             plan,
             binding: Arc::new(Binding { constants, extent, children }),
