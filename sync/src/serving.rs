@@ -79,6 +79,7 @@ impl ServeOptions {
             has_query_endpoint: backend.queries.is_some(),
             linger_ms: self.linger * 1000,
             retransform_ms: self.retransform * 1000,
+            steps: hub::Steps::default(),
             tag: tag(),
             store: Some(Box::new(store)),
         };

@@ -256,7 +256,7 @@ impl Group {
         self.earlier.retain(|(_, until)| *until >= middle);
     }
 
-    /// Whether some query's meaning is not known yet.
+    /// Whether some query's rows are not all there yet.
     pub(crate) fn has_pending(&self) -> bool {
         self.queries.values().any(|query| query.state == QueryState::Pending)
     }

@@ -4,7 +4,7 @@
 //! last [`Lives::advance`]. Patches of later commits wait, so that all live queries are seen at the same
 //! version. Cost of an advance: O(changed rows), and nothing for live queries that have not changed.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -13,6 +13,8 @@ use penstock::operators::row_set::RowIdentity;
 use penstock::{Database, Error, Patch, Query, RowView, Subscription};
 
 use super::Wake;
+
+mod filling;
 
 /// A map with a fixed hasher.
 pub(crate) type FixedMap<K, V> = HashMap<K, V, ahash::RandomState>;
@@ -31,6 +33,13 @@ pub(crate) struct LiveId(u64);
 pub(crate) struct User {
     pub(crate) group: Arc<str>,
     pub(crate) role: Role,
+}
+
+impl User {
+    /// A group's query.
+    pub(crate) fn query(group: &Arc<str>, hash: &str) -> User {
+        User { group: Arc::clone(group), role: Role::Query(hash.to_owned()) }
+    }
 }
 
 /// What a live query is for a group.
@@ -63,7 +72,10 @@ impl RowChange {
 pub(crate) struct Live {
     key: Arc<str>,
     subscription: Subscription,
-    rows: FixedMap<RowIdentity, RowView>,
+    /// In the order of their identities, so that a group can take them in part by part.
+    rows: BTreeMap<RowIdentity, RowView>,
+    /// At which version of the database all its rows were there; `None` while it is being filled.
+    complete_at: Option<u64>,
     /// Patches of commits after the cut.
     later: Vec<Patch>,
     users: BTreeSet<User>,
@@ -73,12 +85,17 @@ pub(crate) struct Live {
 }
 
 impl Live {
-    pub(crate) fn rows(&self) -> &FixedMap<RowIdentity, RowView> {
+    pub(crate) fn rows(&self) -> &BTreeMap<RowIdentity, RowView> {
         &self.rows
     }
 
     pub(crate) fn users(&self) -> &BTreeSet<User> {
         &self.users
+    }
+
+    /// Whether all its rows are there, but for those of commits after the cut.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete_at.is_some()
     }
 
     pub(crate) fn key(&self) -> &Arc<str> {
@@ -98,6 +115,12 @@ pub(crate) struct Lives {
     all: BTreeMap<LiveId, Live>,
     next: u64,
     dirty: Arc<Mutex<Vec<LiveId>>>,
+    /// Those that are being filled, in turn.
+    filling: VecDeque<LiveId>,
+    /// The version that all live queries were last taken to.
+    cut: u64,
+    /// Whether there may be live queries that nobody uses.
+    has_unused: bool,
 }
 
 fn identity(row: &RowView) -> RowIdentity {
@@ -113,6 +136,9 @@ impl Lives {
             all: BTreeMap::new(),
             next: 0,
             dirty: Arc::default(),
+            filling: VecDeque::new(),
+            cut: 0,
+            has_unused: false,
         }
     }
 
@@ -140,12 +166,20 @@ impl Lives {
         key: &str,
         query: impl FnOnce() -> Result<Query, Error>,
     ) -> Result<LiveId, Error> {
-        if let Some(id) = self.by_key.get(key) {
-            return Ok(*id);
+        match self.by_key.get(key) {
+            Some(id) => Ok(*id),
+            None => self.make(key, |database| database.subscribe(query()?)),
         }
+    }
+
+    fn make(
+        &mut self,
+        key: &str,
+        subscribe: impl FnOnce(&Database) -> Result<Subscription, Error>,
+    ) -> Result<LiveId, Error> {
         let started = super::clock::monotonic_us();
         let id = LiveId(self.next);
-        let mut subscription = self.database.subscribe(query()?)?;
+        let mut subscription = subscribe(&self.database)?;
         let is_dirty = Arc::new(AtomicBool::new(true));
         let (flag, dirty, wake) =
             (Arc::clone(&is_dirty), Arc::clone(&self.dirty), Arc::clone(&self.wake));
@@ -159,15 +193,27 @@ impl Lives {
         self.next += 1;
         // What was committed since is only known to be there by looking.
         self.dirty.lock().push(id);
-        let mut set = fixed_map();
-        set.extend(rows.into_iter().map(|row| (identity(&row), row)));
+        let rows = rows.into_iter().map(|row| (identity(&row), row)).collect();
+        let complete_at = match subscription.is_complete()? {
+            true => Some(self.database.version()?),
+            false => None,
+        };
         let key: Arc<str> = Arc::from(key);
         self.by_key.insert(Arc::clone(&key), id);
         let hydrated_us = super::clock::monotonic_us().saturating_sub(started);
-        let (later, users) = (Vec::new(), BTreeSet::new());
-        let live =
-            Live { key, subscription, rows: set, later, users, is_dirty, hydrated_us, advances: 0 };
+        let live = Live {
+            key,
+            subscription,
+            rows,
+            complete_at,
+            later: Vec::new(),
+            users: BTreeSet::new(),
+            is_dirty,
+            hydrated_us,
+            advances: 0,
+        };
         self.all.insert(id, live);
+        self.has_unused = true;
         Ok(id)
     }
 
@@ -181,15 +227,22 @@ impl Lives {
     pub(crate) fn remove_user(&mut self, id: LiveId, user: &User) {
         if let Some(live) = self.all.get_mut(&id) {
             live.users.remove(user);
+            self.has_unused |= live.users.is_empty();
         }
     }
 
-    /// Ends live queries that nobody uses.
-    pub(crate) fn sweep(&mut self) {
+    /// Ends live queries that nobody uses or waits for.
+    pub(crate) fn sweep(&mut self, waited_for: impl FnOnce() -> BTreeSet<LiveId>) {
+        if !std::mem::take(&mut self.has_unused) {
+            return;
+        }
+        let waited_for = waited_for();
+        // Those may come to be waited for no more.
+        self.has_unused = !waited_for.is_empty();
         let by_key = &mut self.by_key;
-        self.all.retain(|_, live| {
-            let used = !live.users.is_empty();
-            if !used {
+        self.all.retain(|id, live| {
+            let used = !live.users.is_empty() || waited_for.contains(id);
+            if !used && by_key.get(&live.key) == Some(id) {
                 by_key.remove(&live.key);
             }
             used
@@ -219,6 +272,7 @@ impl Lives {
             // Callbacks of one commit come one after another: before the last has come, it is not known
             // which live queries the commit changes.
             let version = self.database.delivered_version()?;
+            self.cut = self.cut.max(version);
             let mut again = false;
             for id in &dirty {
                 let Some(live) = self.all.get_mut(id) else { continue };
@@ -305,8 +359,8 @@ impl Live {
         &mut self,
         before: &mut BTreeMap<RowIdentity, Option<RowView>>,
     ) -> Result<(), Error> {
-        let mut rows = fixed_map();
-        rows.extend(self.subscription.row_set()?.into_iter().map(|row| (identity(&row), row)));
+        let rows = self.subscription.row_set()?.into_iter();
+        let rows = rows.map(|row| (identity(&row), row)).collect();
         let old = std::mem::replace(&mut self.rows, rows);
         let entered = self.rows.keys().filter(|identity| !old.contains_key(*identity)).cloned();
         for identity in entered.collect::<Vec<_>>() {

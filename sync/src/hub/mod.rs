@@ -10,7 +10,8 @@
 //! | `group` | client groups: which rows their clients hold, since which version |
 //! | `poke` | what clients are told |
 //! | `connection`, `connecting` | one client each, and how it comes and goes |
-//! | `queries` | what clients want, hydrated and dropped |
+//! | `queries` | what clients want and do not want any more |
+//! | `attaching` | queries filled, and their rows given to their groups, a step at a time |
 //! | `asking` | what is asked of the application |
 //! | `mutations` | who may write, and what was written as clients are told |
 //! | `resume` | what of a group outlives the process |
@@ -33,6 +34,7 @@ use crate::protocol::error::ErrorBody;
 use crate::protocol::upstream::{Push, Upstream};
 
 mod asking;
+mod attaching;
 mod clock;
 mod connecting;
 mod connection;
@@ -46,6 +48,7 @@ mod resume;
 mod schema;
 mod verify;
 
+pub use attaching::Steps;
 pub use clock::Now;
 pub(crate) use clock::monotonic_us;
 pub use report::{ConnectionReport, Counters, GroupReport, QueryReport, Report};
@@ -110,6 +113,8 @@ pub struct Options {
     pub bookkeeping: Option<Bookkeeping>,
     /// Whether the application can be asked what named queries mean.
     pub has_query_endpoint: bool,
+    /// How much is done for one query at a time.
+    pub steps: Steps,
     /// For how long a group that nobody is connected to stays live, in milliseconds.
     pub linger_ms: u64,
     /// How often named queries are asked for anew, in milliseconds.
@@ -275,8 +280,10 @@ pub struct Hub {
     lives: Lives,
     groups: BTreeMap<Arc<str>, Group>,
     connections: BTreeMap<ConnectionId, Connection>,
-    /// Queries that have been hydrated, and whose rows their groups have not got yet.
-    attaching: Vec<(Arc<str>, String, live::LiveId)>,
+    /// Queries whose rows their groups have not got yet, or not all of them.
+    attaching: BTreeMap<live::User, attaching::Attaching>,
+    /// Whose turn it was last.
+    attached_last: Option<live::User>,
     touched: BTreeMap<Arc<str>, Touched>,
     /// Connections that are to be brought up to date by themselves.
     greeting: BTreeSet<ConnectionId>,
@@ -297,7 +304,8 @@ impl Hub {
             lives: Lives::new(database, wake),
             groups: BTreeMap::new(),
             connections: BTreeMap::new(),
-            attaching: Vec::new(),
+            attaching: BTreeMap::new(),
+            attached_last: None,
             touched: BTreeMap::new(),
             greeting: BTreeSet::new(),
             transforms: BTreeMap::new(),
@@ -310,7 +318,7 @@ impl Hub {
     /// Whether there is more to tell at once: then [`Input::Data`] is due.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
-        self.lives.is_dirty()
+        self.lives.is_dirty() || self.lives.is_filling() || !self.attaching.is_empty()
     }
 
     /// Takes an input.
@@ -319,6 +327,7 @@ impl Hub {
     /// A database that cannot be used any more; the server has to end.
     pub fn handle(&mut self, now: Now, input: Input, outputs: &mut Outputs) -> Result<(), Error> {
         let is_tick = matches!(input, Input::Tick);
+        let is_turn = is_tick || matches!(input, Input::Data);
         match input {
             Input::Connect { connection, request, claims, queued } => {
                 self.connect(now, connection, *request, claims, queued, outputs);
@@ -346,12 +355,16 @@ impl Hub {
                 return Ok(());
             }
         }
+        if is_turn {
+            self.fill(outputs);
+        }
         self.advance(outputs)?;
         self.flush(now, outputs);
         if is_tick {
             self.keep(now);
         }
-        self.lives.sweep();
+        let attaching = &self.attaching;
+        self.lives.sweep(|| attaching.values().map(attaching::Attaching::live).collect());
         Ok(())
     }
 
@@ -363,9 +376,8 @@ impl Hub {
             for user in of.users().clone() {
                 let Some(group) = self.groups.get_mut(&user.group) else { continue };
                 let touched = self.touched.entry(Arc::clone(&user.group)).or_default();
-                for change in &changes {
-                    group.take(&user.role, change, touched);
-                }
+                let attaching = self.attaching.get(&user).filter(|of| of.is_taking(live));
+                group.take_all(&user.role, &changes, attaching, touched);
             }
             self.counters.row_changes += changes.len() as u64;
         }

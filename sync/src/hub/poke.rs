@@ -8,7 +8,8 @@ use penstock::operators::row_set::RowIdentity;
 use penstock::{Row, RowView};
 
 use super::connection::{Base, Connection};
-use super::group::{Group, QueryState, Touched};
+use super::group::{Group, GroupQuery, QueryState, Touched};
+use super::live::User;
 use super::{Hub, Now, Output, Outputs};
 use crate::protocol::ConnectionId;
 use crate::protocol::cookie::Cookie;
@@ -55,7 +56,13 @@ impl Hub {
         for connection in waiting {
             let Some(of) = self.connections.get(&connection) else { continue };
             let Some(group) = self.groups.get(&of.group) else { continue };
-            if of.is_ready() && group.remembered.is_none() && !group.has_pending() {
+            // Queries that are being filled are told of when they are complete.
+            let is_unknown = |(hash, query): (&String, &GroupQuery)| {
+                query.state == QueryState::Pending
+                    && !self.attaching.contains_key(&User::query(&of.group, hash))
+            };
+            if of.is_ready() && group.remembered.is_none() && !group.queries.iter().any(is_unknown)
+            {
                 self.catch_up(connection, &mut encoder, now, outputs);
             } else {
                 self.greeting.insert(connection);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use penstock::{Error, Query};
+use penstock::Error;
 use serde_json::{Value as Json, json};
 
 use super::group::{Desire, GroupQuery, QueryState};
@@ -115,72 +115,6 @@ impl Hub {
         true
     }
 
-    /// Hydrates a query; its rows come to the group with the next cut ([`attach`](Hub::attach)), at which
-    /// all live queries are at one version.
-    pub(super) fn serve(&mut self, id: &Arc<str>, hash: &str, ast: &Json) -> Result<(), Refusal> {
-        let key = ast.to_string();
-        let limit = self.options.limits.query_bytes;
-        if key.len() > limit {
-            let message = format!("a query may have {limit} bytes, this has {}", key.len());
-            return Err(("app", message));
-        }
-        let query = || Query::from_ast(ast).map_err(Error::from);
-        let live = self.lives.find_or_make(&key, query).map_err(|e| ("app", e.to_string()))?;
-        self.attaching.push((Arc::clone(id), hash.to_owned(), live));
-        Ok(())
-    }
-
-    /// Gives the rows of queries that have been hydrated to their groups, in the place of what the queries
-    /// had before.
-    pub(super) fn attach(&mut self, outputs: &mut Outputs) {
-        for (id, hash, live) in std::mem::take(&mut self.attaching) {
-            let Some(group) = self.groups.get_mut(&id) else { continue };
-            let Some(query) = group.queries.get_mut(&hash) else { continue };
-            let before = query.state.clone();
-            let got_at = match before {
-                QueryState::Failed => continue,
-                QueryState::Live { live: old, .. } if old == live => continue,
-                QueryState::Live { got_at, .. } => got_at,
-                QueryState::Pending => 0,
-            };
-            query.state = QueryState::Live { live, got_at };
-            let touched = self.touched.entry(Arc::clone(&id)).or_default();
-            if got_at == 0 {
-                touched.got.insert(hash.clone());
-            }
-            if let Some(of) = self.lives.get(live) {
-                for (identity, row) in of.rows() {
-                    group.enter(identity, row, touched);
-                }
-            }
-            let rows = group.rows.len();
-            let role = Role::Query(hash.clone());
-            self.lives.add_user(live, User { group: Arc::clone(&id), role });
-            if let QueryState::Live { live: old, .. } = before {
-                self.take_away(&id, &hash, old);
-            }
-            let limit = self.options.limits.rows;
-            if rows > limit {
-                let message =
-                    format!("a client group may have {limit} rows; with this query it has more");
-                self.refuse(&id, &hash, "", ("app", message), None, outputs);
-            }
-        }
-    }
-
-    /// Takes a live query's rows from the group.
-    fn take_away(&mut self, id: &Arc<str>, hash: &str, live: LiveId) {
-        let user = User { group: Arc::clone(id), role: Role::Query(hash.to_owned()) };
-        self.lives.remove_user(live, &user);
-        let (Some(group), Some(of)) = (self.groups.get_mut(id), self.lives.get(live)) else {
-            return;
-        };
-        let touched = self.touched.entry(Arc::clone(id)).or_default();
-        for identity in of.rows().keys() {
-            group.leave(identity, touched);
-        }
-    }
-
     /// Tells those who want a query that it cannot be served, and takes its rows away.
     pub(super) fn refuse(
         &mut self,
@@ -203,6 +137,7 @@ impl Hub {
         only: Option<ConnectionId>,
         outputs: &mut Outputs,
     ) {
+        self.abandon(&User::query(id, hash));
         let Some(group) = self.groups.get_mut(id) else { return };
         if let Some(query) = group.queries.get_mut(hash) {
             let before = std::mem::replace(&mut query.state, QueryState::Failed);
@@ -242,6 +177,7 @@ impl Hub {
                 client.desires.remove(&hash);
             }
             group.is_unsaved = true;
+            self.abandon(&User::query(id, &hash));
             if let Some(GroupQuery { state: QueryState::Live { live, got_at }, .. }) = query {
                 let touched = self.touched.entry(Arc::clone(id)).or_default();
                 touched.got.remove(&hash);
@@ -291,7 +227,11 @@ impl Hub {
             .filter(|(_, live)| {
                 matches!(live.subscription().status(), Err(Error::SchemaChanged { .. }))
             })
-            .map(|(id, live)| (id, Arc::clone(live.key()), live.users().iter().cloned().collect()))
+            .map(|(id, live)| {
+                let waiting = self.attaching.iter().filter(|(_, of)| of.live() == id);
+                let users = live.users().iter().chain(waiting.map(|(user, _)| user)).cloned();
+                (id, Arc::clone(live.key()), users.collect())
+            })
             .collect();
         for (_, key, users) in ended {
             for User { group, role } in users {

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::Hub;
 use super::group::{Client, QueryState};
+use super::live::User;
 use crate::protocol::ConnectionId;
 use crate::protocol::upstream::Wanted;
 
@@ -167,6 +168,11 @@ impl Hub {
                             }
                         },
                         state: match query.state {
+                            QueryState::Pending
+                                if self.attaching.contains_key(&User::query(&group.id, hash)) =>
+                            {
+                                "filling"
+                            }
                             QueryState::Pending => "pending",
                             QueryState::Failed => "failed",
                             QueryState::Live { .. } => "live",

@@ -281,6 +281,7 @@ impl Hub {
         self.save(now, std::slice::from_ref(id));
         let Some(group) = self.groups.remove(id) else { return };
         self.touched.remove(id);
+        self.forget_attaching(id);
         for (hash, query) in group.queries {
             if let QueryState::Live { live, .. } = query.state {
                 let role = super::live::Role::Query(hash);

@@ -15,7 +15,7 @@ impl Hub {
     /// # Errors
     /// The first difference.
     pub fn verify(&self) -> Result<(), String> {
-        for (_, live) in self.lives.iter() {
+        for (_, live) in self.lives.iter().filter(|(_, live)| live.is_complete()) {
             let Ok(ast) = serde_json::from_str(live.key()) else { continue };
             let query = Query::from_ast(&ast).map_err(|error| error.to_string())?;
             let fresh = self.lives.database().query_row_set(&query, &Params::default());
@@ -41,6 +41,13 @@ impl Hub {
                             return Err(format!("{} holds another {row}", group.id));
                         }
                     }
+                }
+            }
+            let attaching = self.attaching.iter().filter(|(user, _)| user.group == group.id);
+            for (_, attaching) in attaching {
+                let Some(live) = self.lives.get(attaching.live()) else { continue };
+                for (identity, _) in attaching.rows(live) {
+                    *uses.entry(identity).or_default() += 1;
                 }
             }
             if uses.len() != group.rows.len() {

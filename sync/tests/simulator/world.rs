@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use penstock::{Database, row};
 use penstock_sync::claims::Claims;
-use penstock_sync::hub::{Bookkeeping, Hub, Input, Limits, Now, Options, Output};
+use penstock_sync::hub::{Bookkeeping, Hub, Input, Limits, Now, Options, Output, Steps};
 use penstock_sync::protocol::ConnectionId;
 use penstock_sync::protocol::connect::ConnectRequest;
 use penstock_sync::protocol::cookie::Tag;
@@ -46,6 +46,7 @@ fn hub(database: &Database, kept: &Kept, run: u32) -> Hub {
         has_query_endpoint: false,
         linger_ms: 3000,
         retransform_ms: 300_000,
+        steps: Steps { read: 3, take: 4 },
         tag: Tag(run),
         store: Some(Box::new(kept.clone())),
     };

@@ -132,6 +132,7 @@ impl Tracker {
                 has_query_endpoint: false,
                 linger_ms: 10_000,
                 retransform_ms: 300_000,
+                steps: hub::Steps::default(),
                 tag: Tag(server::now().unix_ms as u32),
                 store: Some(Box::new(SqliteStore::in_memory()?)),
             },
