@@ -48,6 +48,9 @@ pub(super) struct Described {
     pub(super) owned: bool,
     /// Whether there is an identity by which updates and deletes can be followed.
     pub(super) usable_identity: bool,
+    /// Columns of its identity that a publication leaves out. The server then refuses updates and
+    /// deletes, to whoever makes them.
+    pub(super) identity_left_out: Vec<String>,
     /// A unique index that could be its identity.
     pub(super) candidate: Option<String>,
 }

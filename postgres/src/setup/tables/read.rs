@@ -167,6 +167,7 @@ fn described(system: &System, row: &Row, columns: &[Row], keys: &[Key]) -> Descr
         rows_estimated: row.get::<_, Option<f64>>(10).map(|rows| rows as u64),
         bytes: row.get::<_, Option<i64>>(11).unwrap_or(0).cast_unsigned(),
     };
+    let mut identity_left_out = Vec::new();
     for column in columns {
         let (name, generated): (String, bool) = (column.get(1), column.get(5));
         let in_list = listed.as_ref().map(|listed| listed.contains(&name));
@@ -176,6 +177,14 @@ fn described(system: &System, row: &Row, columns: &[Row], keys: &[Key]) -> Descr
             (true, in_list) => system.version >= 180_000 && in_list.unwrap_or(false),
         };
         if !published {
+            let in_identity = match identity {
+                // Before 18 an identity of all columns does not count those that are generated.
+                Identity::Full => !generated || system.version >= 180_000,
+                _ => of_identity.is_some_and(|key| key.columns.contains(&name)),
+            };
+            if in_identity {
+                identity_left_out.push(name.clone());
+            }
             table.left_out.push(name);
             continue;
         }
@@ -197,6 +206,7 @@ fn described(system: &System, row: &Row, columns: &[Row], keys: &[Key]) -> Descr
         readable: row.get(8),
         owned: row.get(9),
         usable_identity: identity == Identity::Full || of_identity.is_some(),
+        identity_left_out,
         candidate,
         table,
     }
