@@ -76,7 +76,7 @@ impl ServerError {
     }
 
     /// An error of a statement.
-    pub(crate) fn new(doing: impl Into<String>, error: &tokio_postgres::Error) -> ServerError {
+    pub fn new(doing: impl Into<String>, error: &tokio_postgres::Error) -> ServerError {
         let doing = doing.into();
         match error.as_db_error() {
             Some(of_server) => ServerError::Refused {

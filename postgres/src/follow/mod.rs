@@ -37,6 +37,7 @@ mod status;
 mod tables;
 mod verify;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -51,7 +52,7 @@ use crate::stream;
 
 pub use progress::CopyProgress;
 use status::SharedStatus;
-pub use status::{Phase, Status, StatusReader};
+pub use status::{Commit, Phase, Status, StatusReader};
 pub use verify::Verified;
 use verify::{Request, Requests};
 
@@ -71,12 +72,46 @@ pub struct FollowOptions {
     pub stream: stream::Options,
     /// Over how many connections tables are copied; 4 unless said otherwise.
     pub connections: usize,
+    /// What is done on the server before it is looked at, once; nothing unless said otherwise.
+    pub prepare: Option<Prepare>,
+}
+
+/// What is done on the server before anything else: tables that have to be there. It is tried again
+/// until it has succeeded, so it must be harmless to do twice.
+#[derive(Clone)]
+pub struct Prepare(Arc<dyn Fn(Config) -> Preparing + Send + Sync>);
+
+/// A preparation under way.
+pub type Preparing = Pin<Box<dyn Future<Output = Result<(), ServerError>> + Send>>;
+
+impl Prepare {
+    /// By a function that connects by itself.
+    pub fn new(prepare: impl Fn(Config) -> Preparing + Send + Sync + 'static) -> Prepare {
+        Prepare(Arc::new(prepare))
+    }
+
+    fn run(&self, config: Config) -> Preparing {
+        (self.0)(config)
+    }
+}
+
+impl std::fmt::Debug for Prepare {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Prepare")
+    }
 }
 
 impl FollowOptions {
     /// With what is usual.
     pub fn new(config: Config, setup: Setup, replica: ReplicaOptions) -> FollowOptions {
-        FollowOptions { config, setup, replica, stream: stream::Options::default(), connections: 4 }
+        FollowOptions {
+            config,
+            setup,
+            replica,
+            stream: stream::Options::default(),
+            connections: 4,
+            prepare: None,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::FollowOptions;
 use super::ask::{Asker, drop_slot};
 use super::copies::now;
 use super::flow::Flow;
-use super::status::{Phase, SharedStatus};
+use super::status::{Commit, Phase, SharedStatus};
 use super::verify::{Pending, Requests};
 use crate::event::{Header, Step};
 use crate::lsn::Lsn;
@@ -152,6 +152,16 @@ impl Run {
         if self.is_stopping() {
             return End::Stopped;
         }
+        if let Some(prepare) = self.options.prepare.take() {
+            let done = self.runtime.block_on(prepare.run(self.options.config.clone()));
+            if let Err(error) = done {
+                self.options.prepare = Some(prepare);
+                return match error.is_passing() {
+                    true => End::Passing(error.to_string()),
+                    false => End::Failed(error.to_string()),
+                };
+            }
+        }
         let ready = self.runtime.block_on(set_up(&self.options.config, &self.options.setup));
         let ready = match ready {
             Ok(ready) => ready,
@@ -177,6 +187,7 @@ impl Run {
         let FollowOptions { config, setup, stream, .. } = &self.options;
         let stream = Stream::start(config.clone(), setup.clone(), resume, known, stream.clone());
         let stream = stream.map_err(|error| End::Failed(error.to_string()))?;
+        self.status.follows(stream.status_reader());
         let mut flow = Flow {
             stream,
             ended: None,
@@ -232,7 +243,11 @@ impl Run {
         let mut asker = Asker { runtime: &self.runtime, config, session: None };
         let stopping = Arc::clone(&self.stopping);
         let mut next = || flow.step(&stopping);
-        let applied = match self.replica.apply(header, &mut next, &mut asker) {
+        let (position, at_us) = (header.commit, header.committed_at);
+        self.status.committing(Some(Commit { position, at_us }));
+        let applied = self.replica.apply(header, &mut next, &mut asker);
+        self.status.committing(None);
+        let applied = match applied {
             Ok(applied) => applied,
             // The transaction comes again, from its beginning.
             Err(ReplicaError::Interrupted(_)) => return Ok(()),

@@ -112,15 +112,58 @@ impl StatusReader {
     pub fn get(&self) -> Status {
         self.0.get()
     }
+
+    /// The transaction that is being applied, if one is. In a callback of the replica's database it is
+    /// the one that the callback tells of, unless the callback tells of several at once.
+    pub fn committing(&self) -> Option<Commit> {
+        self.0.now().commit
+    }
+}
+
+/// A transaction of the server, as it is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Where it was committed.
+    pub position: Lsn,
+    /// When, in microseconds since 1970 by the server's clock.
+    pub at_us: i64,
 }
 
 /// A status that several threads see.
 #[derive(Clone, Debug, Default)]
-pub(super) struct SharedStatus(Arc<Mutex<Status>>);
+pub(super) struct SharedStatus(Arc<Mutex<Status>>, Arc<Mutex<Now>>);
+
+/// What changes while a transaction is applied.
+#[derive(Debug, Default)]
+struct Now {
+    commit: Option<Commit>,
+    stream: Option<stream::StatusReader>,
+}
 
 impl SharedStatus {
     pub(super) fn get(&self) -> Status {
-        self.lock().clone()
+        let mut status = self.lock().clone();
+        // It grows older while a transaction is applied, or waits for a lock of the replica.
+        if let Some(stream) = &self.now().stream
+            && status.stream.is_some()
+        {
+            status.stream = Some(stream.get());
+        }
+        status
+    }
+
+    /// From now on this stream is followed.
+    pub(super) fn follows(&self, stream: stream::StatusReader) {
+        self.now().stream = Some(stream);
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says which transaction is being applied.
+    pub(super) fn committing(&self, commit: Option<Commit>) {
+        self.now().commit = commit;
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut Status)) {

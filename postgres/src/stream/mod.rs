@@ -202,6 +202,22 @@ impl Stream {
     pub fn status(&self) -> Status {
         self.shared.status()
     }
+
+    /// Reads how it stands from elsewhere; also after it has ended.
+    pub fn status_reader(&self) -> StatusReader {
+        StatusReader(Arc::clone(&self.shared))
+    }
+}
+
+/// Reads how a stream stands, from any thread.
+#[derive(Clone, Debug)]
+pub struct StatusReader(Arc<Shared>);
+
+impl StatusReader {
+    /// How it stands now.
+    pub fn get(&self) -> Status {
+        self.0.status()
+    }
 }
 
 impl Drop for Stream {

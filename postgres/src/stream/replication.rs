@@ -84,6 +84,9 @@ impl<'a> Replication<'a> {
         assembler.set_catalogue(Arc::new(read_types(&session).await?));
         gate.start().await.map_err(fault)?;
         gate.wait_started().await.map_err(fault)?;
+        // What we say is durable is nothing until something is acknowledged; and a server that is to stop
+        // waits until all that it has sent is durable, be it nothing new.
+        gate.update_applied_lsn(pgwire_replication::Lsn::from_u64(opened.confirmed.0));
         let replication =
             Replication { client: gate, assembler, config, pending: None, silence_max };
         Ok((replication, opened))
