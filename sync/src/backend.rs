@@ -11,6 +11,7 @@ use crate::auth::{AuthError, Clock, Verifier};
 use crate::claims::Claims;
 use crate::endpoint::{Caller, Endpoint};
 use crate::hub::{Meanings, Transform};
+use crate::measure::{Kind, Limit, Measures, Outcome};
 use crate::protocol::error::{ErrorBody, ErrorKind};
 use crate::protocol::upstream::Mutation;
 use crate::services::{Later, PushJob, Services};
@@ -40,6 +41,8 @@ pub struct Backend {
     /// Clients that were told that they send too many mutations. They have not sent again what was not
     /// taken then, so what follows is out of order through no fault of theirs.
     pub limited: Mutex<BTreeSet<(String, String)>>,
+    /// Where it is counted what becomes of mutations.
+    pub measures: Arc<Measures>,
 }
 
 impl Backend {
@@ -54,6 +57,7 @@ impl Backend {
             rate_limit: None,
             clock,
             limited: Mutex::default(),
+            measures: Arc::default(),
         }
     }
 
@@ -70,13 +74,19 @@ impl Backend {
                 several += 1;
             }
             let (these, rest) = mutations.split_at(several);
+            let started = crate::hub::monotonic_us();
             let done = match first.is_crud {
                 true => self.write(job, first).await,
                 false => {
                     let passed = job.push.mutations.len() - mutations.len();
-                    self.forward(job, these, passed).await
+                    let done = self.forward(job, these, passed).await;
+                    let outcome = if done.is_ok() { Outcome::Forwarded } else { Outcome::Failed };
+                    self.came_to(job, these, outcome);
+                    done
                 }
             };
+            let took = crate::hub::monotonic_us().saturating_sub(started);
+            self.measures.mutations.took(Duration::from_micros(took));
             self.remember(job, these, done)?;
             mutations = rest;
         }
@@ -120,20 +130,38 @@ impl Backend {
         if limit.allow(&whose, now) {
             return Ok(());
         }
+        self.measures.refused.note(Limit::MutationRate);
+        self.came_to(job, std::slice::from_ref(mutation), Outcome::RateLimited);
         let client = (job.push.group_id.clone(), mutation.client_id.clone());
         self.limited.lock().unwrap_or_else(PoisonError::into_inner).insert(client);
         let message = "too many mutations in a short time; they are taken again after a while";
         Err(ErrorBody::new(ErrorKind::MutationRateLimited, message))
     }
 
+    /// Takes note of what mutations came to.
+    fn came_to(&self, job: &PushJob, mutations: &[Mutation], outcome: Outcome) {
+        let Some(first) = mutations.first() else { return };
+        let kind = if first.is_crud { Kind::Crud } else { Kind::Custom };
+        self.measures.mutations.note(kind, outcome, mutations.len() as u64);
+        let (group, kind, outcome) = (job.push.group_id.as_str(), kind.name(), outcome.name());
+        for Mutation { client_id: client, id: mutation, name, .. } in mutations {
+            tracing::debug!(group, client, mutation, kind, name, outcome, "a mutation");
+        }
+    }
+
     async fn write(&self, job: &PushJob, mutation: &Mutation) -> Result<(), ErrorBody> {
+        let one = std::slice::from_ref(mutation);
         let Some(writer) = &self.writer else {
+            self.came_to(job, one, Outcome::Failed);
             let message = "this server takes no CRUD mutations";
             return Err(ErrorBody::new(ErrorKind::InvalidPush, message));
         };
         let invalid = |message: String| ErrorBody::new(ErrorKind::InvalidPush, message);
         let id = i64::try_from(mutation.id).ok().filter(|id| *id > 0);
-        let id = id.ok_or_else(|| invalid(format!("{} is no mutation id", mutation.id)))?;
+        let id = id.ok_or_else(|| {
+            self.came_to(job, one, Outcome::Failed);
+            invalid(format!("{} is no mutation id", mutation.id))
+        })?;
         let crud = Crud {
             group: job.push.group_id.clone(),
             client: mutation.client_id.clone(),
@@ -142,7 +170,19 @@ impl Backend {
             ops: parse_ops(&Json::Array(mutation.args.clone())),
             claims: job.claims.clone(),
         };
-        match writer.crud(crud).await {
+        let written = writer.crud(crud).await;
+        self.came_to(
+            job,
+            one,
+            match &written {
+                Ok(Written::Applied) => Outcome::Applied,
+                Ok(Written::AlreadyProcessed) => Outcome::AlreadyProcessed,
+                Ok(Written::Refused { .. }) => Outcome::Refused,
+                Ok(Written::OutOfOrder { .. }) => Outcome::OutOfOrder,
+                Err(WriteError::Unavailable { .. }) => Outcome::Unavailable,
+            },
+        );
+        match written {
             Ok(Written::Applied | Written::AlreadyProcessed | Written::Refused { .. }) => Ok(()),
             Ok(Written::OutOfOrder { expected }) => {
                 let message = format!(
@@ -152,6 +192,14 @@ impl Backend {
                 Err(invalid(message).with("reason", "oooMutation"))
             }
             Err(WriteError::Unavailable { reason }) => {
+                let (group, client) = (job.push.group_id.as_str(), mutation.client_id.as_str());
+                tracing::warn!(
+                    group,
+                    client,
+                    mutation = id,
+                    reason,
+                    "a mutation cannot be written"
+                );
                 let message = format!("mutations cannot be written at present: {reason}");
                 Err(come_again(ErrorKind::Rebalance, message))
             }
@@ -206,6 +254,10 @@ fn refusal(error: &AuthError) -> ErrorBody {
 }
 
 impl Services for Backend {
+    fn measures(&self) -> Option<Arc<Measures>> {
+        Some(Arc::clone(&self.measures))
+    }
+
     fn verify<'a>(
         &'a self,
         token: Option<&'a str>,

@@ -2,11 +2,13 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
 use crate::claims::Claims;
 use crate::hub::{Meanings, Transform};
+use crate::measure::Measures;
 use crate::protocol::error::{ErrorBody, ErrorKind};
 use crate::protocol::upstream::Push;
 
@@ -42,6 +44,11 @@ pub trait Services: Send + Sync + 'static {
         token: Option<&'a str>,
         user: Option<&'a str>,
     ) -> Later<'a, Result<Claims, ErrorBody>>;
+
+    /// Where what is measured here is counted; the server then counts there too.
+    fn measures(&self) -> Option<Arc<Measures>> {
+        None
+    }
 
     /// What named queries mean.
     fn transform<'a>(&'a self, ask: &'a Transform) -> Later<'a, Result<Meanings, ErrorBody>>;

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use penstock::Database;
@@ -10,11 +11,12 @@ use sha2::{Digest, Sha256};
 
 use crate::backend::Backend;
 use crate::hub::{self, Limits};
+use crate::logging::LogOptions;
 use crate::options::InspectOptions;
 use crate::protocol::cookie::Tag;
 use crate::rules::SharedRules;
 use crate::server::{self, Health, Server};
-use crate::store::SqliteStore;
+use crate::store::{SqliteStore, StoreThread};
 use crate::writes::Bookkeeping;
 
 /// Options by which clients are served.
@@ -47,12 +49,28 @@ pub struct ServeOptions {
     /// How often the application is asked anew what named queries mean, in seconds
     #[arg(long, env = "PENSTOCK_RETRANSFORM", default_value_t = 300, value_name = "S")]
     pub retransform: u64,
+    /// How long clients are given to be sent away in order when the server ends, in seconds
+    #[arg(long, env = "PENSTOCK_STOP_PATIENCE", default_value_t = 10, value_name = "S")]
+    pub stop_patience: u64,
+    /// What is logged.
+    #[command(flatten)]
+    pub log: LogOptions,
     /// Who may look at `/inspect`.
     #[command(flatten)]
     pub inspect: InspectOptions,
 }
 
+/// What is said when a server could not end in order.
+pub const NOT_IN_TIME: &str = "clients could not all be sent away in time, or their groups not be saved; \
+                               they get what they miss when they connect again";
+
 impl ServeOptions {
+    /// How long clients are given to be sent away.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs(self.stop_patience)
+    }
+
     /// Starts a server over a database.
     ///
     /// # Errors
@@ -81,7 +99,7 @@ impl ServeOptions {
             retransform_ms: self.retransform * 1000,
             steps: hub::Steps::default(),
             tag: tag(),
-            store: Some(Box::new(store)),
+            store: Some(Box::new(StoreThread::start(store, Arc::clone(&backend.measures))?)),
         };
         let limits = server::Limits {
             connections: self.max_connections,
@@ -98,7 +116,9 @@ impl ServeOptions {
             inspect: self.inspect.inspect(),
             pages: Vec::new(),
         };
-        Server::start(options).map_err(|error| error.to_string())
+        let server = Server::start(options).map_err(|error| error.to_string())?;
+        tracing::info!(address = %server.address(), "listening");
+        Ok(server)
     }
 }
 

@@ -67,6 +67,7 @@ fn every_client_converges_under_every_schedule() {
         total.restarts,
         total.crashes,
         total.lost_states,
+        total.unkept,
         total.cuts,
         total.clears,
         total.resumed,
@@ -79,9 +80,13 @@ fn every_client_converges_under_every_schedule() {
 
 #[test]
 fn faults_of_a_server_are_found() {
-    for canary in
-        [Canary::LosesARow, Canary::ForgetsADelete, Canary::ForgetsAKeptRow, Canary::OldRow]
-    {
+    for canary in [
+        Canary::LosesARow,
+        Canary::ForgetsADelete,
+        Canary::ForgetsAKeptRow,
+        Canary::ForgetsWhatChanged,
+        Canary::OldRow,
+    ] {
         let found = (0..300).find(|seed| run(*seed, Some(canary)).is_err());
         assert!(found.is_some(), "no schedule finds {canary:?}");
     }

@@ -99,9 +99,11 @@ fn health_and_metrics_are_answered_while_it_watches() {
     );
     let (code, metrics) = ask(&address, "/metrics");
     assert_eq!(code, 200);
-    assert!(metrics.contains("penstock_tables_copied_total 1"), "{metrics}");
+    let copied =
+        metrics.lines().find(|line| line.starts_with("penstock_replication_tables_copied_total{"));
+    assert!(copied.is_some_and(|line| line.ends_with("\"} 1")), "{metrics}");
     until("the stream is in the metrics", || {
-        ask(&address, "/metrics").1.contains("penstock_lag_bytes ")
+        ask(&address, "/metrics").1.contains("penstock_replication_lag_bytes{")
     });
     assert_eq!(ask(&address, "/other").0, 404);
     server.sql("insert into task values (9, 'the last', false)").expect("a change");

@@ -7,6 +7,7 @@
 
 use std::ops::Bound;
 use std::sync::Arc;
+use std::time::Duration;
 
 use penstock::operators::row_set::RowIdentity;
 use penstock::{Error, Query};
@@ -16,6 +17,7 @@ use super::group::{Group, QueryState, Touched};
 use super::live::{Live, LiveId, Role, RowChange, User};
 use super::queries::Refusal;
 use super::{Hub, Outputs};
+use crate::measure::Limit;
 
 /// How much is done at a time before others have their turn.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +96,7 @@ impl Hub {
         let key = ast.to_string();
         let limit = self.options.limits.query_bytes;
         if key.len() > limit {
+            self.measures.refused.note(Limit::QueryBytes);
             let message = format!("a query may have {limit} bytes, this has {}", key.len());
             return Err(("app", message));
         }
@@ -106,12 +109,28 @@ impl Hub {
             let attaching = Attaching { live, upto: None, has_begun: false };
             self.attaching.insert(user, attaching);
         }
+        self.note_filled();
         Ok(())
+    }
+
+    /// Takes note of queries that have all their rows now.
+    fn note_filled(&mut self) {
+        for id in self.lives.take_filled() {
+            let Some(of) = self.lives.get(id) else { continue };
+            let (rows, took_us) = (of.rows().len(), of.hydrated_us);
+            self.measures.hydration.observe(Duration::from_micros(took_us));
+            let wanted = self.attaching.iter().find(|(_, attaching)| attaching.live == id);
+            if let Some((User { group, role: Role::Query(query) }, _)) = wanted {
+                tracing::debug!(group = &**group, query, rows, took_us, "a query is filled");
+            }
+        }
     }
 
     /// Fills queries by a step.
     pub(super) fn fill(&mut self, outputs: &mut Outputs) {
-        let Some((live, error)) = self.lives.fill(self.options.steps.read) else { return };
+        let failed = self.lives.fill(self.options.steps.read);
+        self.note_filled();
+        let Some((live, error)) = failed else { return };
         let waiting = self.attaching.iter().filter(|(_, attaching)| attaching.live == live);
         let waiting: Vec<User> = waiting.map(|(user, _)| user.clone()).collect();
         let ast = self.lives.get(live).and_then(|live| serde_json::from_str(live.key()).ok());
@@ -175,6 +194,7 @@ impl Hub {
                 self.groups.get(&user.group).is_some_and(|group| group.rows.len() > limit);
         }
         if is_too_much {
+            self.measures.refused.note(Limit::Rows);
             let message =
                 format!("a client group may have {limit} rows; with this query it has more");
             self.refuse(&user.group, hash, "", ("app", message), None, outputs);

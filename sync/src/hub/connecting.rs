@@ -7,6 +7,7 @@ use super::connection::{Base, Connection};
 use super::group::Group;
 use super::{Hub, Now, Output, Outputs, schema};
 use crate::claims::Claims;
+use crate::measure::Limit;
 use crate::protocol::ConnectionId;
 use crate::protocol::connect::ConnectRequest;
 use crate::protocol::downstream;
@@ -32,6 +33,9 @@ impl Hub {
         let group = match self.find_group(now, &request) {
             Ok(group) => group,
             Err(error) => {
+                self.counters.errors += 1;
+                self.measures.error(error.kind);
+                log_error(number, &request.group_id, &request.client_id, &error);
                 outputs.push(Output::Send { connection: number, frame: error.frame().into() });
                 let code =
                     if error.kind == ErrorKind::Unauthorized { UNAUTHORISED } else { NORMAL };
@@ -100,10 +104,16 @@ impl Hub {
         let group = self.groups.get_mut(id).expect("invariant: it was there or has been made");
         if group.clients.is_empty() && group.connections.is_empty() && group.user.is_none() {
             group.user.clone_from(&request.user_id);
+            group.unsaved.head = true;
         }
         if group.user != request.user_id {
             let message = "the client group belongs to another user; use another storage key";
             return Err(ErrorBody::new(ErrorKind::Unauthorized, message));
+        }
+        if group.has_lost_mutations(&request.client_id, request.last_mutation_id) {
+            let message = "the database has been put back to a state before mutations that the client was \
+                           told of; start with an empty store";
+            return Err(ErrorBody::new(ErrorKind::ClientNotFound, message));
         }
         Ok(Arc::clone(&group.id))
     }
@@ -157,7 +167,10 @@ impl Hub {
                 self.end(number, &error, outputs);
                 return;
             }
-            group.schema = init.schema;
+            if group.schema != init.schema {
+                group.schema = init.schema;
+                group.unsaved.schema = true;
+            }
         } else if let Some(schema) = &group.schema
             && let Err(problems) = schema::check(schema, &self.schema)
         {
@@ -186,6 +199,7 @@ impl Hub {
                 .collect();
             for (client, state) in &mut group.clients {
                 if *client != me && !active.contains(client) && !connected.contains(client) {
+                    group.unsaved.clients.insert(client.clone());
                     for desire in state.desires.values_mut() {
                         desire.inactive_since.get_or_insert(now_active);
                     }
@@ -203,7 +217,7 @@ impl Hub {
         for client in clients.iter().filter(|client| **client != connection.client) {
             if let Some(state) = group.clients.get_mut(client) {
                 state.desires.clear();
-                group.is_unsaved = true;
+                group.unsaved.clients.insert(client.clone());
             }
         }
         let id = Arc::clone(&group.id);
@@ -256,8 +270,10 @@ impl Hub {
         if error.kind.keeps_connection() {
             if let Some(connection) = self.connections.get(&number) {
                 connection.send(number, error.frame().into(), outputs);
+                log_error(number, &connection.group, &connection.client, error);
             }
             self.counters.errors += 1;
+            self.measures.error(error.kind);
         } else {
             self.end(number, error, outputs);
         }
@@ -267,9 +283,11 @@ impl Hub {
     pub(super) fn end(&mut self, number: ConnectionId, error: &ErrorBody, outputs: &mut Outputs) {
         let Some(connection) = self.connections.get(&number) else { return };
         connection.send(number, error.frame().into(), outputs);
+        log_error(number, &connection.group, &connection.client, error);
         let code = if error.kind == ErrorKind::Unauthorized { UNAUTHORISED } else { NORMAL };
         outputs.push(Output::Close { connection: number, code, reason: error.message.clone() });
         self.counters.errors += 1;
+        self.measures.error(error.kind);
         self.greeting.remove(&number);
         self.forget_connection(number, None);
     }
@@ -306,9 +324,11 @@ impl Hub {
             let waited = now.mono_ms.saturating_sub(connection.since_ms);
             if behind.is_some_and(|behind| behind > limits.behind_ms) {
                 let message = "the client does not read what it is sent; connect again";
+                self.measures.refused.note(Limit::BehindTime);
                 ends.push((*number, ErrorBody::new(ErrorKind::Rebalance, message)));
             } else if !connection.has_initialised && waited > limits.initialise_ms {
                 let message = "the client has not said what it wants; connect again";
+                self.measures.refused.note(Limit::InitialiseTime);
                 ends.push((*number, ErrorBody::new(ErrorKind::Rebalance, message)));
             } else if connection.claims.expires().is_some_and(|at| at * 1000.0 < now.unix_ms as f64)
             {
@@ -341,7 +361,7 @@ impl Hub {
                 self.park(now, &id);
             }
         }
-        self.save_some(now);
+        self.save_changed(now);
     }
 
     pub(super) fn shut_down(&mut self, now: Now, outputs: &mut Outputs) {
@@ -354,6 +374,13 @@ impl Hub {
         for group in self.groups.values_mut() {
             group.clock.stop(now);
         }
-        self.save_all(now);
+        self.save_at_end(now);
     }
+}
+
+/// The kind and whom it concerns; what is wrong may hold what users write, so it is for those who ask.
+fn log_error(ConnectionId(connection): ConnectionId, group: &str, client: &str, error: &ErrorBody) {
+    let kind = error.kind.name();
+    tracing::info!(connection, group, client, kind, "a client is told of an error");
+    tracing::debug!(connection, group, client, kind, reason = error.message, "what it is told");
 }

@@ -14,7 +14,9 @@ use penstock::operators::row_set::RowIdentity;
 use serde_json::Value as Json;
 
 use super::clock::ActiveClock;
+use super::commit::Commit;
 use super::live::{FixedMap, LiveId, RowChange, fixed_map};
+use super::unsaved::Unsaved;
 use crate::claims::Claims;
 use crate::protocol::ConnectionId;
 use crate::protocol::cookie::{Cookie, Tag};
@@ -45,6 +47,8 @@ impl Held {
 pub(crate) struct Client {
     pub(crate) desires: BTreeMap<String, Desire>,
     pub(crate) last_mutation_id: u64,
+    /// The same as the database has it.
+    pub(crate) counted: u64,
     /// At which version that was told.
     pub(crate) told_at: u64,
 }
@@ -121,10 +125,8 @@ pub(crate) struct Group {
     pub(crate) transformed_at: u64,
     /// What a store remembers of it and has not been compared yet.
     pub(crate) remembered: Option<super::resume::Remembered>,
-    /// Whether the store has to be told.
-    pub(crate) is_unsaved: bool,
-    /// When the store was last told.
-    pub(crate) saved_at: u64,
+    /// What the store has not been told.
+    pub(crate) unsaved: Unsaved,
 }
 
 /// How the rows of a group were before they were touched, and what else its clients are to be told.
@@ -136,6 +138,8 @@ pub(crate) struct Touched {
     pub(crate) got: BTreeSet<String>,
     pub(crate) gone: BTreeSet<String>,
     pub(crate) results: BTreeSet<(String, u64)>,
+    /// The first commit that touched them, where it is known.
+    pub(crate) commit: Option<Commit>,
 }
 
 impl Group {
@@ -162,8 +166,7 @@ impl Group {
             empty_since: None,
             transformed_at: 0,
             remembered: None,
-            is_unsaved: true,
-            saved_at: 0,
+            unsaved: Unsaved::whole(),
         }
     }
 
@@ -226,6 +229,7 @@ impl Group {
     pub(crate) fn put(&mut self, identity: &RowIdentity, entered: bool) {
         let Some(held) = self.rows.get_mut(identity) else { return };
         held.put_at = self.version;
+        self.unsaved.row(identity, &held.row, true, self.version);
         if entered && !self.tombstones.is_empty() {
             let table = held.row.table();
             let op = delete_row(table.name(), &row_key(table, held.row.row()));
@@ -234,7 +238,8 @@ impl Group {
     }
 
     /// Notes that a row left at the current version, and returns the operation that says so.
-    pub(crate) fn delete(&mut self, row: &RowView) -> Piece {
+    pub(crate) fn delete(&mut self, identity: &RowIdentity, row: &RowView) -> Piece {
+        self.unsaved.row(identity, row, false, self.version);
         let op = delete_row(row.table().name(), &row_key(row.table(), row.row()));
         self.tombstones.insert(Arc::clone(&op), self.version);
         op
@@ -250,10 +255,21 @@ impl Group {
         let middle = versions.len() / 2;
         let (_, &mut middle, _) = versions.select_nth_unstable(middle);
         self.floor = self.floor.max(middle);
+        self.unsaved.is_pruned = true;
         self.tombstones.retain(|_, at| *at > middle);
         self.gone.retain(|_, at| *at > middle);
         self.results_gone.retain(|_, result| result.put_at > middle);
         self.earlier.retain(|(_, until)| *until >= middle);
+    }
+
+    /// About how many bytes its rows and what left take, without the rows' contents, which are the
+    /// database's.
+    pub(crate) fn bytes(&self) -> usize {
+        // A byte of control and a free slot for each seven.
+        let entry = |size: usize| (size + 1) * 8 / 7;
+        self.rows.capacity() * entry(size_of::<(RowIdentity, Held)>())
+            + self.tombstones.capacity() * entry(size_of::<(Piece, u64)>())
+            + self.tombstones.len() * 64
     }
 
     /// Whether some query's rows are not all there yet.

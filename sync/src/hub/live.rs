@@ -13,6 +13,7 @@ use penstock::operators::row_set::RowIdentity;
 use penstock::{Database, Error, Patch, Query, RowView, Subscription};
 
 use super::Wake;
+use super::commit::{Commit, Committing};
 
 mod filling;
 
@@ -80,6 +81,10 @@ pub(crate) struct Live {
     later: Vec<Patch>,
     users: BTreeSet<User>,
     is_dirty: Arc<AtomicBool>,
+    /// The first commit that callbacks have told of since it was last looked at.
+    told: Arc<Mutex<Option<Commit>>>,
+    /// The first commit that is not told to anybody yet.
+    commit: Option<Commit>,
     pub(crate) hydrated_us: u64,
     pub(crate) advances: u64,
 }
@@ -107,10 +112,22 @@ impl Live {
     }
 }
 
+/// A live query whose rows have changed.
+#[derive(Debug)]
+pub(crate) struct Advanced {
+    pub(crate) live: LiveId,
+    pub(crate) changes: Vec<RowChange>,
+    /// The first commit among those that changed them, where it is known.
+    pub(crate) commit: Option<Commit>,
+}
+
 /// All live queries.
 pub(crate) struct Lives {
     database: Database,
     wake: Wake,
+    committing: Option<Committing>,
+    /// Those that have come to have all their rows.
+    filled: Vec<LiveId>,
     by_key: FixedMap<Arc<str>, LiveId>,
     all: BTreeMap<LiveId, Live>,
     next: u64,
@@ -132,6 +149,8 @@ impl Lives {
         Lives {
             database,
             wake,
+            committing: None,
+            filled: Vec::new(),
             by_key: fixed_map(),
             all: BTreeMap::new(),
             next: 0,
@@ -146,12 +165,27 @@ impl Lives {
         &self.database
     }
 
+    /// Asks so, in callbacks, what is being committed. For live queries that are made from now on.
+    pub(crate) fn ask_commits(&mut self, committing: Committing) {
+        self.committing = Some(committing);
+    }
+
     pub(crate) fn get(&self, id: LiveId) -> Option<&Live> {
         self.all.get(&id)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (LiveId, &Live)> {
         self.all.iter().map(|(id, live)| (*id, live))
+    }
+
+    /// The version of the database at which all live queries are seen.
+    pub(crate) fn version(&self) -> u64 {
+        self.cut
+    }
+
+    /// Those that have all their rows since this was last asked.
+    pub(crate) fn take_filled(&mut self) -> Vec<LiveId> {
+        std::mem::take(&mut self.filled)
     }
 
     /// How many there are.
@@ -183,8 +217,11 @@ impl Lives {
         let is_dirty = Arc::new(AtomicBool::new(true));
         let (flag, dirty, wake) =
             (Arc::clone(&is_dirty), Arc::clone(&self.dirty), Arc::clone(&self.wake));
+        let told = Arc::new(Mutex::new(None));
+        let (noted, committing) = (Arc::clone(&told), self.committing.clone());
         subscription.on_change(move |_| {
             if !flag.swap(true, Ordering::AcqRel) {
+                *noted.lock() = Some(Commit::now(committing.as_ref()));
                 dirty.lock().push(id);
                 wake();
             }
@@ -209,6 +246,8 @@ impl Lives {
             later: Vec::new(),
             users: BTreeSet::new(),
             is_dirty,
+            told,
+            commit: None,
             hydrated_us,
             advances: 0,
         };
@@ -264,7 +303,7 @@ impl Lives {
     ///
     /// # Errors
     /// A database that cannot be used any more.
-    pub(crate) fn advance(&mut self) -> Result<Vec<(LiveId, Vec<RowChange>)>, Error> {
+    pub(crate) fn advance(&mut self) -> Result<Vec<Advanced>, Error> {
         let mut changed: BTreeMap<LiveId, BTreeMap<RowIdentity, Option<RowView>>> = BTreeMap::new();
         let mut dirty: BTreeSet<LiveId> =
             std::mem::take(&mut *self.dirty.lock()).into_iter().collect();
@@ -277,6 +316,7 @@ impl Lives {
             for id in &dirty {
                 let Some(live) = self.all.get_mut(id) else { continue };
                 live.is_dirty.store(false, Ordering::Release);
+                live.commit = live.commit.or(live.told.lock().take());
                 live.later.extend(live.subscription.changes());
                 let before = changed.entry(*id).or_default();
                 again |= !live.advance(version, before)?;
@@ -311,7 +351,11 @@ impl Lives {
                 .filter(|change| !change.is_none())
                 .collect();
             live.advances += u64::from(!changes.is_empty());
-            (!changes.is_empty()).then_some((id, changes))
+            let commit = live.commit;
+            if live.later.is_empty() {
+                live.commit = None;
+            }
+            (!changes.is_empty()).then_some(Advanced { live: id, changes, commit })
         });
         Ok(changes.collect())
     }

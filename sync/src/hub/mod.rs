@@ -6,6 +6,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
+//! | `commit` | when what is told was committed |
 //! | `live` | live queries, each once for all groups, as sets of rows at one version of the database |
 //! | `group` | client groups: which rows their clients hold, since which version |
 //! | `poke` | what clients are told |
@@ -14,7 +15,9 @@
 //! | `attaching` | queries filled, and their rows given to their groups, a step at a time |
 //! | `asking` | what is asked of the application |
 //! | `mutations` | who may write, and what was written as clients are told |
-//! | `resume` | what of a group outlives the process |
+//! | `stored`, `unsaved` | what of a group outlives the process, and what of it is not kept yet |
+//! | `resume` | groups saved and recalled |
+//! | `output` | what is to be done |
 //! | `report` | what is going on, for people |
 //! | `schema` | whether a client's tables fit the database |
 //! | `verify` | whether what is held is what the database gives |
@@ -24,39 +27,49 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use penstock::{Database, Error};
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use crate::claims::Claims;
+use crate::measure::Measures;
 use crate::protocol::ConnectionId;
 use crate::protocol::connect::ConnectRequest;
 use crate::protocol::cookie::Tag;
 use crate::protocol::error::ErrorBody;
-use crate::protocol::upstream::{Push, Upstream};
+use crate::protocol::upstream::Upstream;
 
 mod asking;
 mod attaching;
 mod clock;
+mod commit;
 mod connecting;
 mod connection;
 mod group;
 mod live;
 mod mutations;
+mod output;
 mod poke;
 mod queries;
 mod report;
 mod resume;
 mod schema;
+mod stored;
+mod unsaved;
 mod verify;
 
 pub use attaching::Steps;
 pub use clock::Now;
 pub(crate) use clock::monotonic_us;
-pub use report::{ConnectionReport, Counters, GroupReport, QueryReport, Report};
-pub use resume::{GroupStore, StoredClient, StoredGroup, StoredQuery, StoredRow};
+pub use commit::{Commit, Committed, Committing};
+pub use output::{Output, Outputs, Transform};
+pub use report::{ConnectionReport, Counters, GroupReport, QueryReport, Report, Totals};
+pub use stored::{
+    ChangedRow, GroupChanges, GroupStore, StoredClient, StoredGroup, StoredHead, StoredKey,
+    StoredQuery, StoredRow,
+};
 
 use connection::Connection;
 use group::{Group, Touched};
-use live::Lives;
+use live::{Advanced, Lives};
 
 /// Called, by any thread, when there is something for [`Input::Data`].
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -190,90 +203,6 @@ pub enum Input {
     Shutdown,
 }
 
-/// A question to the application: what named queries mean.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Transform {
-    /// Its number, to be given with the answer.
-    pub request: u64,
-    /// The client group.
-    pub group: String,
-    /// The user that the client says it is.
-    pub user: Option<String>,
-    /// The token to show.
-    pub auth: Option<String>,
-    /// The endpoint that the client asks for, if it does.
-    pub url: Option<String>,
-    /// Further headers that the client asks for.
-    pub headers: Map<String, Json>,
-    /// Each query: the clients' name for it, the application's, and the arguments.
-    pub queries: Vec<(String, String, Vec<Json>)>,
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// Send a frame of text.
-    Send {
-        /// To whom.
-        connection: ConnectionId,
-        /// What.
-        frame: Arc<str>,
-    },
-    /// Close a socket, once all frames are sent.
-    Close {
-        /// Whose.
-        connection: ConnectionId,
-        /// The code for the close frame.
-        code: u16,
-        /// For people.
-        reason: String,
-    },
-    /// Verify a new token and answer with [`Input::Verified`].
-    Verify {
-        /// Whose.
-        connection: ConnectionId,
-        /// The token, if there is one.
-        token: Option<String>,
-        /// Who the connection says it is.
-        user: Option<String>,
-    },
-    /// Ask the application and answer with [`Input::Transformed`].
-    Transform(Box<Transform>),
-    /// Carry out mutations, in order for each group.
-    Push {
-        /// Whose.
-        connection: ConnectionId,
-        /// The user.
-        user: Option<String>,
-        /// The token, for the application.
-        auth: Option<String>,
-        /// What the token says.
-        claims: Claims,
-        /// The endpoint that the client asks for, if it does.
-        url: Option<String>,
-        /// Further headers that the client asks for.
-        headers: Map<String, Json>,
-        /// The mutations.
-        push: Box<Push>,
-    },
-    /// Tell the application that a client has seen the results of its mutations up to an id.
-    CleanUpResults {
-        /// Whose.
-        connection: ConnectionId,
-        /// The group.
-        group: String,
-        /// The client.
-        client: String,
-        /// Up to which.
-        id: u64,
-        /// The token, for the application.
-        auth: Option<String>,
-    },
-}
-
-/// What is to be done, in order.
-pub type Outputs = Vec<Output>;
-
 /// The state machine.
 pub struct Hub {
     options: Options,
@@ -292,6 +221,7 @@ pub struct Hub {
     next_transform: u64,
     schema: penstock::Schema,
     counters: Counters,
+    measures: Arc<Measures>,
 }
 
 impl Hub {
@@ -312,13 +242,34 @@ impl Hub {
             next_transform: 1,
             schema,
             counters: Counters::default(),
+            measures: Arc::default(),
         }
+    }
+
+    /// Counts together with others.
+    #[must_use]
+    pub fn measured(mut self, measures: Arc<Measures>) -> Hub {
+        self.measures = measures;
+        self
+    }
+
+    /// Asks, as commits are told by the database, which of a followed database they are.
+    #[must_use]
+    pub fn committing(mut self, committing: Committing) -> Hub {
+        self.lives.ask_commits(committing);
+        self
     }
 
     /// Whether there is more to tell at once: then [`Input::Data`] is due.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
         self.lives.is_dirty() || self.lives.is_filling() || !self.attaching.is_empty()
+    }
+
+    /// Whether something was committed that clients are still to be told of.
+    #[must_use]
+    pub fn has_untold(&self) -> bool {
+        self.lives.is_dirty()
     }
 
     /// Takes an input.
@@ -371,11 +322,12 @@ impl Hub {
     /// Takes what has changed in the database to the groups.
     fn advance(&mut self, outputs: &mut Outputs) -> Result<(), Error> {
         self.follow_schema(outputs);
-        for (live, changes) in self.lives.advance()? {
+        for Advanced { live, changes, commit } in self.lives.advance()? {
             let Some(of) = self.lives.get(live) else { continue };
             for user in of.users().clone() {
                 let Some(group) = self.groups.get_mut(&user.group) else { continue };
                 let touched = self.touched.entry(Arc::clone(&user.group)).or_default();
+                touched.commit = Commit::first(touched.commit, commit);
                 let attaching = self.attaching.get(&user).filter(|of| of.is_taking(live));
                 group.take_all(&user.role, &changes, attaching, touched);
             }

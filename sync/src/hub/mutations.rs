@@ -100,11 +100,20 @@ impl Group {
             return;
         };
         let state = self.clients.entry(client.clone()).or_default();
+        state.counted = id;
         // Clients take it for a fault of the server if it goes back.
         if id > state.last_mutation_id {
             state.last_mutation_id = id;
             touched.last_mutation_ids.insert(client);
         }
+    }
+
+    /// Whether a client was told of mutations that the database does not have: it was put back to an
+    /// earlier state.
+    pub(super) fn has_lost_mutations(&self, client: &str, told: u64) -> bool {
+        let is_known = self.bookkeeping.iter().any(|(_, role)| *role == Role::Clients);
+        let counted = self.clients.get(client).map_or(0, |client| client.counted);
+        is_known && counted < told
     }
 
     fn take_result(&mut self, change: &RowChange, touched: &mut Touched) {

@@ -84,8 +84,22 @@ impl Hub {
         if poke.is_empty() {
             return;
         }
-        group.is_unsaved = true;
+        group.unsaved.head = true;
         group.prune();
+        let span = tracing::debug_span!(
+            "poke",
+            group = &**id,
+            version = group.version,
+            transaction = self.lives.version(),
+            position = tracing::field::Empty,
+            rows = poke.rows.len(),
+            clients = tracing::field::Empty,
+        );
+        if let Some(committed) = touched.commit.and_then(|commit| commit.committed) {
+            span.record("position", tracing::field::display(committed.position));
+        }
+        let _in_span = span.enter();
+        let told = self.counters.pokes;
         let cookie = group.cookie().to_string();
         let mut parts: Option<Vec<Arc<str>>> = None;
         for number in group.connections.clone() {
@@ -102,7 +116,16 @@ impl Hub {
             let parts = parts.get_or_insert_with(|| poke.parts(&cookie));
             connection.poke(number, parts, &cookie, group.version, outputs);
             self.counters.pokes += 1;
+            self.counters.poked_rows += poke.rows.len() as u64;
+            if let Some(commit) = touched.commit {
+                outputs.push(Output::Told { connection: number, commit });
+            }
         }
+        span.record("clients", self.counters.pokes - told);
+        for (client, mutation) in &poke.last_mutation_ids {
+            tracing::debug!(client, mutation, "mutations are acknowledged");
+        }
+        tracing::debug!("a group is told of changes");
     }
 
     /// Brings one client up to date, with what it misses or with everything.
@@ -134,7 +157,7 @@ impl Hub {
                 group.version = group.version.max(theirs.version);
             }
             group.version += 1;
-            group.is_unsaved = true;
+            group.unsaved.head = true;
             if group.cookie().to_string().as_str() <= base {
                 let error = ErrorBody::new(
                     ErrorKind::ClientNotFound,
@@ -148,6 +171,7 @@ impl Hub {
         } else if group.version == 0 {
             // A version of its own, as the first cookie must not be the empty one.
             group.version = 1;
+            group.unsaved.head = true;
         }
         let cookie = match (&connection.base, &connection.cookie) {
             (Base::Text(text), _)
@@ -162,7 +186,18 @@ impl Hub {
         let version = group.version;
         connection.poke(number, &parts, &cookie, version, outputs);
         connection.is_greeted = true;
+        tracing::debug!(
+            connection = number.0,
+            group = &*group.id,
+            client = connection.client,
+            version,
+            transaction = self.lives.version(),
+            rows = poke.rows.len(),
+            anew = poke.clear,
+            "a client is brought up to date"
+        );
         self.counters.pokes += 1;
+        self.counters.poked_rows += poke.rows.len() as u64;
         self.counters.catch_ups += 1;
     }
 }
@@ -239,7 +274,7 @@ impl Group {
                     poke.rows.push(encoder.put(identity, &held.row));
                     self.put(identity, false);
                 }
-                (Some((before, _)), None) => poke.rows.push(self.delete(before)),
+                (Some((before, _)), None) => poke.rows.push(self.delete(identity, before)),
                 (None, None) => {}
             }
         }
@@ -247,6 +282,7 @@ impl Group {
         for client in &touched.last_mutation_ids {
             if let Some(state) = self.clients.get_mut(client) {
                 state.told_at = version;
+                self.unsaved.clients.insert(client.clone());
                 poke.last_mutation_ids.push((client.clone(), state.last_mutation_id));
             }
         }
@@ -255,12 +291,16 @@ impl Group {
                 && let QueryState::Live { got_at, .. } = &mut query.state
             {
                 *got_at = version;
-                self.gone.remove(hash);
+                self.unsaved.queries.insert(hash.clone());
+                if self.gone.remove(hash).is_some() {
+                    self.unsaved.gone.insert(hash.clone());
+                }
                 poke.got.push(hash.clone());
             }
         }
         for hash in touched.gone.iter().filter(|hash| !touched.got.contains(*hash)) {
             self.gone.insert(hash.clone(), version);
+            self.unsaved.gone.insert(hash.clone());
             poke.gone.push(hash.clone());
         }
         for id in &touched.results {

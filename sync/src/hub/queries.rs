@@ -9,6 +9,7 @@ use super::group::{Desire, GroupQuery, QueryState};
 use super::live::{LiveId, Role, User};
 use super::{Hub, Now, Outputs};
 use crate::claims::Claims;
+use crate::measure::Limit;
 use crate::protocol::ConnectionId;
 use crate::protocol::downstream;
 use crate::protocol::upstream::{DesiredOp, Wanted};
@@ -32,7 +33,7 @@ impl Hub {
         let Some(connection) = self.connections.get(&number) else { return };
         let id = Arc::clone(&connection.group);
         let Some(group) = self.groups.get_mut(&id) else { return };
-        group.is_unsaved = true;
+        group.unsaved.clients.insert(connection.client.clone());
         let now_active = group.clock.read(now);
         let client = group.clients.entry(connection.client.clone()).or_default();
         let mut stop = |hash: Option<&str>| {
@@ -89,6 +90,7 @@ impl Hub {
         let known = group.queries.contains_key(hash);
         if !known && group.queries.len() >= self.options.limits.queries {
             let limit = self.options.limits.queries;
+            self.measures.refused.note(Limit::Queries);
             let message = format!("a client group may have {limit} queries; this is one more");
             self.refuse(id, hash, "", ("app", message), Some(number), outputs);
             return false;
@@ -104,6 +106,7 @@ impl Hub {
             return false;
         }
         query.state = QueryState::Pending;
+        group.unsaved.queries.insert(hash.to_owned());
         if let Wanted::Ast(ast) = query.what.clone() {
             let claims = group.claims.clone();
             let compiled = (self.options.read_rules)(&ast, &claims);
@@ -141,6 +144,7 @@ impl Hub {
         let Some(group) = self.groups.get_mut(id) else { return };
         if let Some(query) = group.queries.get_mut(hash) {
             let before = std::mem::replace(&mut query.state, QueryState::Failed);
+            group.unsaved.queries.insert(hash.to_owned());
             if let QueryState::Live { live, got_at } = before {
                 let touched = self.touched.entry(Arc::clone(id)).or_default();
                 touched.got.remove(hash);
@@ -151,6 +155,10 @@ impl Hub {
             }
         }
         self.counters.refused_queries += 1;
+        let name = error["name"].as_str().unwrap_or_default();
+        tracing::info!(group = &**id, query = hash, name, "a query is refused");
+        let reason = error["message"].as_str().unwrap_or_default();
+        tracing::debug!(group = &**id, query = hash, reason, "why it is refused");
         let Some(group) = self.groups.get(id) else { return };
         let frame: Arc<str> = downstream::transform_error(&[error]).into();
         for number in &group.connections {
@@ -173,10 +181,13 @@ impl Hub {
         for hash in over {
             let Some(group) = self.groups.get_mut(id) else { return };
             let query = group.queries.remove(&hash);
-            for client in group.clients.values_mut() {
-                client.desires.remove(&hash);
+            for (id, client) in &mut group.clients {
+                if client.desires.remove(&hash).is_some() {
+                    group.unsaved.clients.insert(id.clone());
+                }
             }
-            group.is_unsaved = true;
+            group.unsaved.queries.insert(hash.clone());
+            tracing::debug!(group = &**id, query = hash, "a query is not wanted any more");
             self.abandon(&User::query(id, &hash));
             if let Some(GroupQuery { state: QueryState::Live { live, got_at }, .. }) = query {
                 let touched = self.touched.entry(Arc::clone(id)).or_default();

@@ -17,7 +17,9 @@ pub struct Counters {
     pub messages: u64,
     /// Pokes, each to one client.
     pub pokes: u64,
-    /// Those of them that brought one client up to date by itself.
+    /// Rows that were put or deleted by them, each for one client.
+    pub poked_rows: u64,
+    /// Those of the pokes that brought one client up to date by itself.
     pub catch_ups: u64,
     /// Clients that did not keep up, and are brought up to date by and by.
     pub fell_behind: u64,
@@ -46,6 +48,35 @@ pub struct Report {
     pub groups: Vec<GroupReport>,
     /// Live queries, each once for all groups.
     pub live_queries: usize,
+}
+
+/// How much there is now.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    /// What has happened.
+    pub counters: Counters,
+    /// Clients that are connected.
+    pub connections: usize,
+    /// Of these, how many do not keep up.
+    pub behind: usize,
+    /// Bytes that wait for sockets.
+    pub queued_bytes: usize,
+    /// Client groups that are live.
+    pub groups: usize,
+    /// Clients of these groups, connected or not.
+    pub clients: usize,
+    /// Queries of these groups.
+    pub queries: usize,
+    /// Rows of these groups.
+    pub rows: usize,
+    /// Rows that left these groups and are remembered.
+    pub tombstones: usize,
+    /// About how many bytes the groups' rows and what left take, without the rows' contents.
+    pub group_bytes: usize,
+    /// Live queries, each once for all groups.
+    pub live_queries: usize,
+    /// Questions to the application that wait for an answer.
+    pub questions: usize,
 }
 
 /// A connection.
@@ -121,6 +152,31 @@ impl Hub {
     #[must_use]
     pub fn sizes(&self) -> (usize, usize, usize) {
         (self.connections.len(), self.groups.len(), self.lives.len())
+    }
+
+    /// How much there is now. Cost: O(connections and groups).
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals {
+            counters: self.counters.clone(),
+            connections: self.connections.len(),
+            groups: self.groups.len(),
+            live_queries: self.lives.len(),
+            questions: self.transforms.len(),
+            ..Totals::default()
+        };
+        for connection in self.connections.values() {
+            totals.behind += usize::from(connection.behind_since.is_some());
+            totals.queued_bytes += connection.queued.load(std::sync::atomic::Ordering::Relaxed);
+        }
+        for group in self.groups.values() {
+            totals.clients += group.clients.len();
+            totals.queries += group.queries.len();
+            totals.rows += group.rows.len();
+            totals.tombstones += group.tombstones.len();
+            totals.group_bytes += group.bytes();
+        }
+        totals
     }
 
     /// What there is now; with the operators of each query if asked for. Cost: O(all queries).

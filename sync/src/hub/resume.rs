@@ -1,181 +1,44 @@
 //! What of a group outlives the process: who wants what, and which rows, as sums, its clients hold.
 //!
 //! A group that is recalled hydrates its queries anew and compares: rows with the same sum have not
-//! changed since, others are put at a new version, and what is not there any more is deleted. A group is
-//! saved now and then; what its clients were told after that is not known to a server that is killed, and
-//! it notices by their cookies, which are of a history that it cannot know: it then sends everything anew.
+//! changed since, others are put at a new version, and what is not there any more is deleted. What has
+//! changed of groups is saved at every tick, so within a fraction of a second; what their clients were told
+//! after that is not known to a server that is killed, and it notices by their cookies, which are of a
+//! history that it cannot know: it then sends everything anew.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
-use sha2::{Digest, Sha256};
-
 use super::clock::ActiveClock;
 use super::group::{Client, Desire, Group, GroupQuery, QueryState, Touched};
 use super::live::fixed_map;
+use super::stored::{StoredGroup, StoredKey, StoredRow, stored_key, sum};
+use super::unsaved::Unsaved;
 use super::{Hub, Now};
 use crate::protocol::cookie::Tag;
-use crate::protocol::downstream::{delete_row, put_row, row_key};
+use crate::protocol::downstream::delete_row;
 use crate::protocol::upstream::Wanted;
-
-/// How often a group that has changed is saved at most, in milliseconds.
-const SAVE_MS: u64 = 5000;
-/// How many groups are saved at a tick.
-const SAVE_AT_ONCE: usize = 8;
-/// How many histories of a group are kept.
-const HISTORIES: usize = 32;
-
-/// Where groups are kept.
-pub trait GroupStore: Send {
-    /// What was saved of a group.
-    ///
-    /// # Errors
-    /// A store that cannot be read, for people.
-    fn load(&mut self, id: &str) -> Result<Option<StoredGroup>, String>;
-
-    /// Saves groups, all or none, in the place of what was saved of them before.
-    ///
-    /// # Errors
-    /// A store that cannot be written, for people.
-    fn save(&mut self, groups: &[StoredGroup]) -> Result<(), String>;
-}
-
-/// A group as it is kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StoredGroup {
-    /// Its name.
-    pub id: String,
-    /// Its user.
-    pub user: Option<String>,
-    /// The clients' tables.
-    pub schema: Option<Json>,
-    /// How many pokes it has had.
-    pub version: u64,
-    /// Its histories, each up to which version.
-    pub histories: Vec<(u32, u64)>,
-    /// What left before this version is forgotten.
-    pub floor: u64,
-    /// For how long somebody was connected, in milliseconds.
-    pub active_ms: u64,
-    /// Its clients.
-    pub clients: BTreeMap<String, StoredClient>,
-    /// Its queries.
-    pub queries: BTreeMap<String, StoredQuery>,
-    /// The rows that its clients hold.
-    pub rows: Vec<StoredRow>,
-    /// The operations that deleted rows, and at which version.
-    pub tombstones: Vec<(String, u64)>,
-    /// Queries that are gone, and at which version.
-    pub gone: BTreeMap<String, u64>,
-}
-
-/// A client as it is kept.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct StoredClient {
-    /// What it wants: for how long, and since when not any more.
-    pub desires: BTreeMap<String, (u64, Option<u64>)>,
-    /// Its last mutation.
-    pub last_mutation_id: u64,
-    /// At which version that was told.
-    pub told_at: u64,
-}
-
-/// A query as it is kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct StoredQuery {
-    /// Stated outright.
-    pub ast: Option<Json>,
-    /// Or by name, with arguments.
-    pub named: Option<(String, Vec<Json>)>,
-    /// At which version clients were told that it is complete; 0 if not.
-    pub got_at: u64,
-}
-
-/// A row as it is kept: the table, the key as JSON, a sum of what is in it, and its version.
-pub type StoredRow = (String, String, u128, u64);
 
 /// What is remembered of a group until it can be compared.
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
-    /// By table and key.
-    rows: BTreeMap<(String, String), (u128, u64)>,
+    rows: BTreeMap<StoredKey, (u128, u64)>,
     /// At which version queries were told to be complete.
     got_at: BTreeMap<String, u64>,
 }
 
-fn sum(text: &str) -> u128 {
-    let digest = Sha256::digest(text.as_bytes());
-    let mut first = [0; 16];
-    first.copy_from_slice(&digest[..16]);
-    u128::from_be_bytes(first)
-}
-
 impl Group {
-    fn stored(&self, now: Now) -> StoredGroup {
-        let mut rows: Vec<StoredRow> = self
-            .rows
-            .values()
-            .map(|held| {
-                let (table, row) = (held.row.table(), held.row.row());
-                let name = table.name().to_owned();
-                (name, row_key(table, row), sum(&put_row(table, row)), held.put_at)
-            })
-            .collect();
-        rows.sort();
-        let mut tombstones: Vec<(String, u64)> =
-            self.tombstones.iter().map(|(op, at)| (op.to_string(), *at)).collect();
-        tombstones.sort();
-        let mut histories: Vec<(u32, u64)> =
-            self.earlier.iter().map(|(tag, until)| (tag.0, *until)).collect();
-        histories.push((self.tag.0, self.version));
-        histories.drain(..histories.len().saturating_sub(HISTORIES));
-        let clients = self.clients.iter().map(|(id, client)| {
-            let desires = client.desires.iter();
-            let desires =
-                desires.map(|(hash, desire)| (hash.clone(), (desire.ttl, desire.inactive_since)));
-            let (last_mutation_id, told_at) = (client.last_mutation_id, client.told_at);
-            (id.clone(), StoredClient { desires: desires.collect(), last_mutation_id, told_at })
-        });
-        let queries = self.queries.iter().map(|(hash, query)| {
-            let got_at = match query.state {
-                QueryState::Live { got_at, .. } => got_at,
-                QueryState::Pending | QueryState::Failed => 0,
-            };
-            let stored = match &query.what {
-                Wanted::Ast(ast) => StoredQuery { ast: Some(ast.clone()), named: None, got_at },
-                Wanted::Named { name, args } => {
-                    StoredQuery { ast: None, named: Some((name.clone(), args.clone())), got_at }
-                }
-            };
-            (hash.clone(), stored)
-        });
-        StoredGroup {
-            id: self.id.to_string(),
-            user: self.user.clone(),
-            schema: self.schema.clone(),
-            version: self.version,
-            histories,
-            floor: self.floor,
-            active_ms: self.clock.read(now),
-            clients: clients.collect(),
-            queries: queries.collect(),
-            rows,
-            tombstones,
-            gone: self.gone.clone(),
-        }
-    }
-
     fn recalled(stored: StoredGroup, tag: Tag) -> Group {
         let mut group = Group::new(&stored.id, tag);
-        group.user = stored.user;
+        let head = stored.head;
+        group.unsaved = Unsaved::default();
+        group.user = head.user;
         group.schema = stored.schema;
-        group.version = stored.version;
-        group.floor = stored.floor;
-        group.clock = ActiveClock::at(stored.active_ms);
+        group.version = head.version;
+        group.floor = head.floor;
+        group.clock = ActiveClock::at(head.active_ms);
         group.gone = stored.gone;
-        for (earlier, until) in stored.histories {
+        for (earlier, until) in head.histories {
             if earlier != tag.0 {
                 group.earlier.push((Tag(earlier), until));
             }
@@ -186,10 +49,11 @@ impl Group {
                 .into_iter()
                 .map(|(hash, (ttl, inactive_since))| (hash, Desire { ttl, inactive_since }));
             let (last_mutation_id, told_at) = (client.last_mutation_id, client.told_at);
-            let client = Client { desires: desires.collect(), last_mutation_id, told_at };
+            let desires = desires.collect();
+            let client = Client { desires, last_mutation_id, counted: 0, told_at };
             group.clients.insert(id, client);
         }
-        let mut remembered = Remembered::default();
+        let mut remembered = Remembered { rows: stored.rows, ..Remembered::default() };
         for (hash, query) in stored.queries {
             let what = match (query.ast, query.named) {
                 (Some(ast), _) => Wanted::Ast(ast),
@@ -199,11 +63,10 @@ impl Group {
             remembered.got_at.insert(hash.clone(), query.got_at);
             group.queries.insert(hash, GroupQuery { what, state: QueryState::Pending });
         }
-        let rows = stored.rows.into_iter();
-        remembered.rows = rows.map(|(table, key, sum, at)| ((table, key), (sum, at))).collect();
         group.tombstones = fixed_map();
         let tombstones = stored.tombstones.into_iter();
-        group.tombstones.extend(tombstones.map(|(op, at)| (Arc::from(op), at)));
+        let tombstones = tombstones.map(|((table, key), at)| (delete_row(&table, &key), at));
+        group.tombstones.extend(tombstones);
         group.remembered = Some(remembered);
         group
     }
@@ -213,19 +76,14 @@ impl Group {
     pub(crate) fn compare_with_remembered(&mut self, touched: &mut Touched) {
         let Some(mut remembered) = self.remembered.take() else { return };
         for (identity, held) in &mut self.rows {
-            let (table, row) = (held.row.table(), held.row.row());
-            let key = (table.name().to_owned(), row_key(table, row));
-            if let Some((sum_before, put_at)) = remembered.rows.remove(&key)
-                && sum_before == sum(&put_row(table, row))
+            if let Some((sum_before, put_at)) = remembered.rows.remove(&stored_key(&held.row))
+                && sum_before == sum(&held.row)
             {
                 held.put_at = put_at;
                 touched.rows.remove(identity);
             }
         }
-        let mut left = Vec::new();
-        for ((table, key), _) in remembered.rows {
-            left.push(delete_row(&table, &key));
-        }
+        let left = remembered.rows;
         for (hash, was_got_at) in remembered.got_at {
             match self.queries.get_mut(&hash) {
                 Some(GroupQuery { state: QueryState::Live { got_at, .. }, .. })
@@ -240,7 +98,10 @@ impl Group {
         }
         if !left.is_empty() {
             self.version += 1;
-            self.tombstones.extend(left.into_iter().map(|op| (op, self.version)));
+            for (key, _) in left {
+                self.tombstones.insert(delete_row(&key.0, &key.1), self.version);
+                self.unsaved.left(StoredRow { key, sum: None, at: self.version });
+            }
         }
     }
 }
@@ -253,6 +114,7 @@ impl Hub {
             Ok(stored) => stored.map(|stored| Group::recalled(stored, self.options.tag)),
             Err(problem) => {
                 // The group starts over, which its clients are told by their cookies.
+                tracing::warn!(group = id, problem, "a client group cannot be read from the store");
                 self.counters.store_errors += 1;
                 self.counters.last_store_error = Some(problem);
                 None
@@ -260,20 +122,42 @@ impl Hub {
         }
     }
 
-    /// Saves some of the groups that have changed and have not been saved for a while.
-    pub(super) fn save_some(&mut self, now: Now) {
-        let is_due = |group: &&Group| now.mono_ms.saturating_sub(group.saved_at) >= SAVE_MS;
-        let due = self.groups.values().filter(|group| group.is_unsaved).filter(is_due);
-        let due: Vec<Arc<str>> =
-            due.take(SAVE_AT_ONCE).map(|group| Arc::clone(&group.id)).collect();
-        self.save(now, &due);
+    /// Has the store told what has changed, unless it has much to do already: then later, all together.
+    pub(super) fn save_changed(&mut self, now: Now) {
+        let Some(store) = self.options.store.as_mut() else { return };
+        for (id, problem) in store.failures() {
+            self.note_failure(&problem);
+            if let Some(group) = self.groups.get_mut(id.as_str()) {
+                group.unsaved = Unsaved::whole();
+            }
+        }
+        if self.options.store.as_ref().is_some_and(|store| !store.is_busy()) {
+            self.save_all(now);
+        }
     }
 
-    /// Saves all groups that have changed.
+    /// Has the store told of all groups that have changed.
     pub(super) fn save_all(&mut self, now: Now) {
-        let unsaved = self.groups.values().filter(|group| group.is_unsaved);
-        let unsaved: Vec<Arc<str>> = unsaved.map(|group| Arc::clone(&group.id)).collect();
-        self.save(now, &unsaved);
+        let changed = self.groups.values().filter(|group| !group.unsaved.is_empty());
+        let changed: Vec<Arc<str>> = changed.map(|group| Arc::clone(&group.id)).collect();
+        self.save(now, &changed);
+    }
+
+    /// Saves everything, and waits until it is kept.
+    pub(super) fn save_at_end(&mut self, now: Now) {
+        self.save_all(now);
+        if let Some(store) = self.options.store.as_mut() {
+            store.flush();
+            for (_, problem) in store.failures() {
+                self.note_failure(&problem);
+            }
+        }
+    }
+
+    fn note_failure(&mut self, problem: &str) {
+        tracing::warn!(problem, "client groups cannot be saved");
+        self.counters.store_errors += 1;
+        self.counters.last_store_error = Some(problem.to_owned());
     }
 
     /// Saves a group that nobody is connected to, and lets go of it. Without a store it is forgotten.
@@ -295,26 +179,28 @@ impl Hub {
 
     fn save(&mut self, now: Now, ids: &[Arc<str>]) {
         let Some(store) = self.options.store.as_mut() else { return };
-        // One that has not been compared yet is in the store as it is.
-        let is_known = |group: &&Group| group.remembered.is_none();
-        let groups = ids.iter().filter_map(|id| self.groups.get(id)).filter(is_known);
-        let stored: Vec<StoredGroup> = groups.map(|group| group.stored(now)).collect();
-        if stored.is_empty() {
+        let mut changes = Vec::new();
+        for id in ids {
+            // One that has not been compared yet is in the store as it is.
+            if let Some(group) = self.groups.get_mut(id)
+                && group.remembered.is_none()
+                && !group.unsaved.is_empty()
+            {
+                changes.push(group.take_unsaved(now));
+            }
+        }
+        if changes.is_empty() {
             return;
         }
-        match store.save(&stored) {
-            Ok(()) => {
-                for id in ids {
-                    if let Some(group) = self.groups.get_mut(id) {
-                        group.is_unsaved = false;
-                        group.saved_at = now.mono_ms;
-                    }
+        if let Err(problem) = store.save(changes) {
+            for id in ids {
+                if let Some(group) =
+                    self.groups.get_mut(id).filter(|group| group.remembered.is_none())
+                {
+                    group.unsaved = Unsaved::whole();
                 }
             }
-            Err(problem) => {
-                self.counters.store_errors += 1;
-                self.counters.last_store_error = Some(problem);
-            }
+            self.note_failure(&problem);
         }
     }
 }

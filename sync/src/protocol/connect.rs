@@ -22,6 +22,8 @@ pub struct ConnectRequest {
     pub user_id: Option<String>,
     /// How far its store is; `None` if it is empty.
     pub base_cookie: Option<String>,
+    /// The number of the client's last mutation that it was told of; 0 for none.
+    pub last_mutation_id: u64,
     /// The number that the client gave this socket.
     pub wsid: String,
     /// The token, unless nobody is logged in.
@@ -63,6 +65,7 @@ impl ConnectRequest {
                 "userID" => request.user_id = filled,
                 "baseCookie" => request.base_cookie = filled,
                 "wsid" => request.wsid = value,
+                "lmid" => request.last_mutation_id = value.parse().unwrap_or(0),
                 _ => {}
             }
         }

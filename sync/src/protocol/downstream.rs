@@ -195,6 +195,16 @@ pub fn delete_row(table: &str, key: &str) -> Piece {
     Arc::from(format!(r#"{{"op":"del","tableName":{},"id":{key}}}"#, Json::from(table)))
 }
 
+/// The table and the key of an operation that deletes a row: the inverse of [`delete_row`].
+#[must_use]
+pub fn deleted_row(op: &str) -> Option<(String, String)> {
+    let rest = op.strip_prefix(r#"{"op":"del","tableName":"#)?;
+    let mut names = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+    let table = names.next()?.ok()?;
+    let key = rest[names.byte_offset()..].strip_prefix(r#","id":"#)?.strip_suffix('}')?;
+    Some((table, key.to_owned()))
+}
+
 /// The columns of the primary key, as a JSON object.
 #[must_use]
 pub fn row_key(table: &TableSchema, row: &Row) -> String {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
@@ -11,11 +12,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::{Value as Json, json};
 use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep};
 
 use super::hub_thread::Command;
 use super::listen::Counted;
 use super::{Shared, inspect, page, socket};
-use crate::hub::Report;
+use crate::hub::{Committed, Report, Totals};
+use crate::measure::Exposition;
 use crate::protocol::connect::ConnectRequest;
 
 /// Whether the data is there to be served.
@@ -25,9 +28,15 @@ pub trait Health: Send + Sync + 'static {
         true
     }
 
-    /// Whether the data is up to date.
-    fn is_ready(&self) -> bool {
-        true
+    /// Why the data is not up to date, if it is not: others should be asked meanwhile. Clients are
+    /// served all the same.
+    fn unready(&self) -> Option<String> {
+        None
+    }
+
+    /// Why nobody can be served yet, if so: clients are told to come again.
+    fn unserved(&self) -> Option<String> {
+        None
     }
 
     /// What there is to say of where the data comes from.
@@ -35,9 +44,14 @@ pub trait Health: Send + Sync + 'static {
         json!({})
     }
 
-    /// Further metrics, in the text format of Prometheus.
-    fn metrics(&self) -> String {
-        String::new()
+    /// Writes further metrics.
+    fn metrics(&self, into: &mut Exposition) {
+        let _ = into;
+    }
+
+    /// Which commit of a followed database is being taken in, if one is; asked in callbacks.
+    fn committing(&self) -> Option<Committed> {
+        None
     }
 }
 
@@ -46,6 +60,15 @@ pub trait Health: Send + Sync + 'static {
 pub struct AlwaysReady;
 
 impl Health for AlwaysReady {}
+
+/// How long a client is held that comes before the data is there. The published client waits for ten
+/// seconds.
+const HELD: Duration = Duration::from_secs(4);
+/// How often it is looked whether it is there.
+const HELD_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why nobody is served any more.
+pub(super) const ENDING: &str = "the server is about to end";
 
 /// Paths that no page can have.
 const OWN: [&str; 9] = [
@@ -89,7 +112,10 @@ async fn upgrade(
         }
     };
     if shared.is_ending.load(Ordering::Acquire) {
-        return (StatusCode::SERVICE_UNAVAILABLE, "the server is about to end\n").into_response();
+        return come_again(ENDING);
+    }
+    if let Some(reason) = unserved(&shared).await {
+        return come_again(&reason);
     }
     let counted = Counted::of(request.extensions());
     let protocol =
@@ -108,14 +134,41 @@ async fn upgrade(
     })
 }
 
+/// Why nobody can be served, if it stays so for a while: clients that come back after a restart need not
+/// come twice.
+async fn unserved(shared: &Shared) -> Option<String> {
+    let until = Instant::now() + HELD;
+    loop {
+        let reason = match shared.is_ending.load(Ordering::Acquire) {
+            true => Some(ENDING.to_owned()),
+            false => shared.health.unserved(),
+        };
+        if reason.is_none() || Instant::now() >= until {
+            return reason;
+        }
+        sleep(HELD_PAUSE).await;
+    }
+}
+
 async fn healthz(State(shared): State<Arc<Shared>>) -> Response {
     let is_well = shared.health.is_well() && shared.database.version().is_ok();
     answer(is_well, &json!({"source": shared.health.describe()}))
 }
 
 async fn readyz(State(shared): State<Arc<Shared>>) -> Response {
-    let is_ready = shared.health.is_ready() && !shared.is_ending.load(Ordering::Acquire);
-    answer(is_ready, &json!({"source": shared.health.describe()}))
+    let ending = shared.is_ending.load(Ordering::Acquire).then(|| ENDING.to_owned());
+    let reason = ending.or_else(|| shared.health.unserved()).or_else(|| shared.health.unready());
+    let mut body = json!({"ready": reason.is_none(), "source": shared.health.describe()});
+    if let Some(reason) = &reason {
+        body["reason"] = reason.as_str().into();
+    }
+    answer(reason.is_none(), &body)
+}
+
+/// Refuses for now; the published client tries again by itself after a moment.
+fn come_again(reason: &str) -> Response {
+    let soon = [(header::RETRY_AFTER, "1")];
+    (StatusCode::SERVICE_UNAVAILABLE, soon, format!("{reason}; try again\n")).into_response()
 }
 
 pub(super) fn answer(is_well: bool, body: &Json) -> Response {
@@ -129,23 +182,36 @@ pub(super) async fn report(shared: &Shared, with_operators: bool) -> Option<Repo
     report.await.ok()
 }
 
+async fn totals(shared: &Shared) -> Option<Totals> {
+    let (answer, totals) = oneshot::channel();
+    shared.commands.send(Command::Totals { answer }).ok()?;
+    totals.await.ok()
+}
+
 async fn statz(State(shared): State<Arc<Shared>>) -> Response {
-    let Some(report) = report(&shared, false).await else {
+    let Some(totals) = totals(&shared).await else {
         return answer(false, &json!({"error": "the server is about to end"}));
     };
     let body = json!({
-        "counters": report.counters,
-        "connections": report.connections.len(),
-        "groups": report.groups.len(),
-        "liveQueries": report.live_queries,
+        "counters": totals.counters,
+        "connections": totals.connections,
+        "groups": totals.groups,
+        "liveQueries": totals.live_queries,
     });
     answer(true, &body)
 }
 
+/// All metrics; `None` once the server has ended.
+pub(super) async fn exposition(shared: &Shared) -> Option<Exposition> {
+    let totals = totals(shared).await?;
+    let memory = shared.memory.usage(&shared.database).await;
+    Some(super::metrics::render(shared, &totals, memory.as_deref()))
+}
+
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {
-    let Some(report) = report(&shared, false).await else {
+    let Some(all) = exposition(&shared).await else {
         return answer(false, &json!({"error": "the server is about to end"}));
     };
-    let text = super::metrics::render(&shared, &report);
+    let text = all.to_string();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response()
 }

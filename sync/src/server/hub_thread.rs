@@ -11,11 +11,12 @@ use penstock::Database;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 
 use super::Shared;
 use super::clock::now;
 use super::socket::Frame;
-use crate::hub::{self, Hub, Input, Output, Report};
+use crate::hub::{self, Hub, Input, Output, Report, Totals};
 use crate::protocol::ConnectionId;
 use crate::services::PushJob;
 
@@ -32,6 +33,8 @@ pub(crate) enum Command {
     Open(Input, ConnectionId, UnboundedSender<Frame>),
     /// What is there?
     Report { with_operators: bool, answer: oneshot::Sender<Report> },
+    /// How much is there?
+    Totals { answer: oneshot::Sender<Totals> },
     /// End.
     End,
 }
@@ -75,7 +78,10 @@ pub(super) fn start(
     });
     std::thread::Builder::new().name("penstock-hub".to_owned()).spawn(move || {
         let hasher = || ahash::RandomState::with_seeds(31, 37, 41, 43);
-        let hub = Hub::new(database, options, wake);
+        let health = Arc::clone(&shared.health);
+        let hub = Hub::new(database, options, wake)
+            .measured(Arc::clone(&shared.measures))
+            .committing(Arc::new(move || health.committing()));
         let (sockets, jobs) = (HashMap::with_hasher(hasher()), HashMap::with_hasher(hasher()));
         HubThread { hub, shared, runtime, sockets, jobs, woken }.run(&inbox);
     })
@@ -123,8 +129,18 @@ impl HubThread {
                 let _ = answer.send(self.hub.report(with_operators));
                 true
             }
+            Command::Totals { answer } => {
+                // Who asked may have gone.
+                let _ = answer.send(self.hub.totals());
+                true
+            }
             Command::End => {
-                self.input(Input::Shutdown);
+                // What is committed is told before.
+                while self.hub.has_untold() && self.input(Input::Data) {}
+                let errors = self.hub.counters().store_errors;
+                let went_well = self.input(Input::Shutdown);
+                let is_saved = went_well && self.hub.counters().store_errors == errors;
+                self.shared.is_saved.store(is_saved, Ordering::Release);
                 false
             }
         }
@@ -147,7 +163,7 @@ impl HubThread {
             self.sockets.remove(&connection);
         }
         if let Err(error) = outcome {
-            eprintln!("penstock-sync: the database cannot be used any more: {error}");
+            tracing::error!(%error, "the database cannot be used any more");
             // Sockets close as their senders go; clients connect again, and find another process.
             self.shared.is_ending.store(true, Ordering::Release);
             return false;
@@ -161,6 +177,11 @@ impl HubThread {
                 if let Some(socket) = self.sockets.get(&connection) {
                     // A socket that is gone says so by itself.
                     let _ = socket.send(Frame::Text(frame));
+                }
+            }
+            Output::Told { connection, commit } => {
+                if let Some(socket) = self.sockets.get(&connection) {
+                    let _ = socket.send(Frame::Told(commit));
                 }
             }
             Output::Close { connection, code, reason } => {
@@ -182,6 +203,8 @@ impl HubThread {
                     tell(&shared.commands, Input::Transformed { request: ask.request, outcome });
                 });
             }
+            // It is sent again to the next server, as it is not acknowledged here.
+            Output::Push { .. } if self.shared.is_ending.load(Ordering::Acquire) => {}
             Output::Push { connection, user, auth, claims, url, headers, push } => {
                 let group = push.group_id.clone();
                 let job = PushJob { user, auth, claims, url, headers, push };
@@ -196,11 +219,14 @@ impl HubThread {
 
     /// Has a job done after the earlier ones of its group.
     fn job(&mut self, group: String, job: Job) {
+        self.shared.jobs.fetch_add(1, Ordering::AcqRel);
         let open = self.jobs.get(&group).filter(|jobs| !jobs.is_closed()).cloned();
         let jobs = open.unwrap_or_else(|| self.start_jobs(&group));
         if let Err(refused) = jobs.send(job) {
             // The task has ended for want of jobs, just now.
-            let _ = self.start_jobs(&group).send(refused.0);
+            if self.start_jobs(&group).send(refused.0).is_err() {
+                self.shared.jobs.fetch_sub(1, Ordering::AcqRel);
+            }
         }
     }
 
@@ -224,8 +250,17 @@ impl HubThread {
 }
 
 async fn do_job(shared: &Shared, job: Job) {
+    do_it(shared, job).await;
+    shared.jobs.fetch_sub(1, Ordering::AcqRel);
+}
+
+async fn do_it(shared: &Shared, job: Job) {
     let (connection, outcome) = match job {
-        Job::Push(connection, job) => (connection, shared.services.push(&job).await),
+        Job::Push(connection, job) => {
+            let group = job.push.group_id.as_str();
+            let span = tracing::debug_span!("push", connection = connection.0, group);
+            (connection, shared.services.push(&job).instrument(span).await)
+        }
         Job::CleanUp { connection, group, client, id, auth } => {
             let done = shared.services.clean_up(&group, &client, id, auth.as_deref()).await;
             (connection, done)

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::inspect::Peer;
 use super::{Shared, http};
+use crate::measure::Limit;
 
 /// One more connection, counted until it is dropped.
 struct Open(Arc<Shared>);
@@ -43,7 +44,7 @@ pub(super) async fn listen(
         };
         if shared.open.fetch_add(1, Ordering::AcqRel) >= shared.limits.connections {
             shared.open.fetch_sub(1, Ordering::AcqRel);
-            shared.traffic.refused.fetch_add(1, Ordering::Relaxed);
+            shared.measures.refused.note(Limit::Connections);
             continue;
         }
         let open = Open(Arc::clone(&shared));
@@ -58,6 +59,7 @@ async fn serve(
     mut ended: watch::Receiver<bool>,
 ) {
     let limits = open.0.limits;
+    let measures = Arc::clone(&open.0.measures);
     // Small frames are not held back.
     let _ = stream.set_nodelay(true);
     let mut builder =
@@ -75,12 +77,28 @@ async fn serve(
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {
-        // A connection that fails is a client that is gone.
-        _ = connection.as_mut() => {}
+        ended = connection.as_mut() => {
+            // Other failures are of clients that are gone.
+            if let Err(error) = ended
+                && let Some(limit) = limit_of(&*error)
+            {
+                measures.refused.note(limit);
+            }
+        }
         _ = ended.changed() => {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }
+    }
+}
+
+/// The limit at which a connection failed, if it did at one.
+fn limit_of(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<Limit> {
+    let error = error.downcast_ref::<hyper::Error>()?;
+    match error {
+        error if error.is_timeout() => Some(Limit::HeaderTime),
+        error if error.is_parse_too_large() => Some(Limit::HeaderBytes),
+        _ => None,
     }
 }
 

@@ -4,14 +4,16 @@
 //! |---|---|
 //! | `listen` | accepts connections, with limits |
 //! | `http` | health and metrics, over HTTP |
+//! | `metrics`, `process`, `memory` | what is measured, told to Prometheus |
 //! | `page` | files that are served as they are |
 //! | `inspect` | what is going on, for people, with a console |
+//! | `stopping` | the end, in order |
 //! | `socket` | a client's socket: frames in, frames out, and signs of life |
 //! | `hub_thread` | the hub, fed from all of them |
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use crate::hub;
+use crate::measure::{Exposition, Measures};
 use crate::services::Services;
 
 mod clock;
@@ -27,9 +30,12 @@ mod http;
 mod hub_thread;
 mod inspect;
 mod listen;
+mod memory;
 mod metrics;
 mod page;
+mod process;
 mod socket;
+mod stopping;
 
 pub use clock::now;
 pub use http::{AlwaysReady, Health};
@@ -104,7 +110,13 @@ pub(crate) struct Shared {
     pub(crate) next_connection: AtomicU64,
     pub(crate) open: AtomicUsize,
     pub(crate) traffic: Traffic,
+    pub(crate) measures: Arc<Measures>,
+    pub(crate) memory: memory::Memory,
     pub(crate) is_ending: AtomicBool,
+    /// Mutations under way, or waiting for earlier ones of their group.
+    pub(crate) jobs: AtomicUsize,
+    /// Whether the hub has saved everything at its end.
+    pub(crate) is_saved: AtomicBool,
 }
 
 /// What has gone over sockets.
@@ -114,7 +126,6 @@ pub(crate) struct Traffic {
     pub(crate) frames_out: AtomicU64,
     pub(crate) bytes_in: AtomicU64,
     pub(crate) frames_in: AtomicU64,
-    pub(crate) refused: AtomicU64,
 }
 
 /// A server that runs until it is stopped or dropped.
@@ -157,6 +168,7 @@ impl Server {
             .map_err(|error| failure(&format!("cannot listen on {}", options.listen), &error))?;
         let address = listener.local_addr().map_err(|error| failure("no address", &error))?;
         let (commands, inbox) = std::sync::mpsc::channel();
+        let measures = options.services.measures().unwrap_or_default();
         let shared = Arc::new(Shared {
             commands,
             services: options.services,
@@ -170,7 +182,11 @@ impl Server {
             next_connection: AtomicU64::new(1),
             open: AtomicUsize::new(0),
             traffic: Traffic::default(),
+            measures,
+            memory: memory::Memory::default(),
             is_ending: AtomicBool::new(false),
+            jobs: AtomicUsize::new(0),
+            is_saved: AtomicBool::new(false),
         });
         let (end, ended) = watch::channel(false);
         let hub = hub_thread::start(
@@ -191,41 +207,18 @@ impl Server {
         self.address
     }
 
-    /// Sends all clients away with an error that has them connect again, saves everything, and ends.
-    /// Waits for frames to be sent, at most for `patience`.
-    pub fn stop(mut self, patience: Duration) {
-        self.end_within(patience);
+    /// Gives the metrics of now; `None` once the server has ended. Not to be called on a thread of its own
+    /// runtime.
+    pub fn metrics(&self) -> impl Fn() -> Option<Exposition> + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        let handle = self.runtime.as_ref().map(|runtime| runtime.handle().clone());
+        move || handle.as_ref()?.block_on(http::exposition(&shared))
     }
 
-    fn end_within(&mut self, patience: Duration) {
-        self.shared.is_ending.store(true, Ordering::Release);
-        // A thread that is gone has ended.
-        let _ = self.shared.commands.send(Command::End);
-        if let Some(hub) = self.hub.take() {
-            // A panic has been reported by the thread.
-            let _ = hub.join();
-        }
-        let _ = self.end.send(true);
-        if let Some(runtime) = self.runtime.take() {
-            let shared = Arc::clone(&self.shared);
-            runtime.block_on(async move {
-                let drained = async {
-                    while shared.open.load(Ordering::Acquire) > 0 {
-                        tokio::time::sleep(Duration::from_millis(10)).await;
-                    }
-                };
-                // What is not sent by then is not sent.
-                let _ = tokio::time::timeout(patience, drained).await;
-            });
-            runtime.shutdown_timeout(Duration::from_millis(100));
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if self.runtime.is_some() {
-            self.end_within(Duration::from_secs(1));
-        }
+    /// Ends in order: takes no more clients and mutations, finishes the mutations under way and tells of
+    /// them, sends all clients away with an error that has them connect again, saves everything, and waits
+    /// for frames to be sent; all of it at most for `patience`. Returns whether everything was done.
+    pub fn stop(mut self, patience: Duration) -> bool {
+        self.end_within(patience)
     }
 }

@@ -10,12 +10,16 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep_until, timeout};
+use tracing::Instrument as _;
 
 use super::Shared;
+use super::clock::unix_us;
+use super::http::ENDING;
 use super::hub_thread::Command;
-use crate::hub::Input;
+use crate::hub::{Commit, Input, monotonic_us};
+use crate::measure::Limit;
 use crate::protocol::connect::ConnectRequest;
-use crate::protocol::error::ErrorBody;
+use crate::protocol::error::{ErrorBody, ErrorKind};
 use crate::protocol::upstream::Upstream;
 use crate::protocol::{ConnectionId, downstream};
 
@@ -26,6 +30,8 @@ const SETTLING: Duration = Duration::from_millis(250);
 /// What is sent to a client.
 pub(crate) enum Frame {
     Text(Arc<str>),
+    /// What was sent before tells of a commit.
+    Told(Commit),
     Close(u16, String),
 }
 
@@ -41,14 +47,23 @@ pub(super) async fn serve(
     let (mut sink, stream) = socket.split();
     let request = match request {
         Ok(request) => request,
-        Err(error) => return refuse(&mut sink, &error).await,
+        Err(error) => return refuse(&mut sink, &error, &shared).await,
     };
     let (token, user) = (request.auth.as_deref(), request.user_id.as_deref());
     let claims = match shared.services.verify(token, user).await {
         Ok(claims) => claims,
-        Err(error) => return refuse(&mut sink, &error).await,
+        Err(error) => return refuse(&mut sink, &error, &shared).await,
     };
     let connection = ConnectionId(shared.next_connection.fetch_add(1, Ordering::Relaxed));
+    let span = tracing::debug_span!(
+        "connection",
+        connection = connection.0,
+        group = request.group_id,
+        client = request.client_id,
+    );
+    span.in_scope(|| {
+        tracing::debug!(wsid = request.wsid, protocol = request.version, "a client connects");
+    });
     let queued = Arc::new(AtomicUsize::new(0));
     let (sender, frames) = unbounded_channel();
     let input = Input::Connect {
@@ -58,21 +73,32 @@ pub(super) async fn serve(
         queued: Arc::clone(&queued),
     };
     if shared.commands.send(Command::Open(input, connection, sender.clone())).is_err() {
-        return;
+        return refuse(&mut sink, &ending(), &shared).await;
     }
     let reading = read(stream, connection, &shared, &queued, sender);
     let writing = write(sink, frames, &shared, &queued);
     // Whichever ends first ends both.
-    tokio::select! {
-        () = reading => {}
-        () = writing => {}
-    }
+    let both = async {
+        tokio::select! {
+            () = reading => tracing::debug!("the client has gone"),
+            () = writing => tracing::debug!("the client has been sent away, or does not read"),
+        }
+    };
+    both.instrument(span).await;
     // A hub that is gone has forgotten it.
     let _ = shared.commands.send(Command::Input(Input::Closed { connection }));
 }
 
+/// What a client is told that comes too late.
+fn ending() -> ErrorBody {
+    ErrorBody::new(ErrorKind::Rehome, format!("{ENDING}; connect again"))
+}
+
 /// Tells a client why it is not served.
-async fn refuse(sink: &mut Sink, error: &ErrorBody) {
+async fn refuse(sink: &mut Sink, error: &ErrorBody, shared: &Shared) {
+    shared.measures.error(error.kind);
+    tracing::info!(kind = error.kind.name(), "a client is not served");
+    tracing::debug!(reason = error.message, "why it is not served");
     // A client that is gone need not be told.
     let _ = sink.send(Message::text(error.frame())).await;
     let _ = sink.send(close(1000, &error.message)).await;
@@ -94,7 +120,12 @@ async fn read(
     queued: &AtomicUsize,
     sender: tokio::sync::mpsc::UnboundedSender<Frame>,
 ) {
-    while let Ok(Some(Ok(message))) = timeout(shared.limits.silent, stream.next()).await {
+    loop {
+        let message = match timeout(shared.limits.silent, stream.next()).await {
+            Ok(Some(Ok(message))) => message,
+            Ok(Some(Err(_)) | None) => return,
+            Err(_) => return shared.measures.refused.note(Limit::Silence),
+        };
         let input = match message {
             Message::Text(text) => {
                 shared.traffic.frames_in.fetch_add(1, Ordering::Relaxed);
@@ -131,6 +162,18 @@ async fn read(
     }
 }
 
+/// Takes note of how long it took from a commit to here.
+fn measure(shared: &Shared, commit: Commit) {
+    let long = monotonic_us().saturating_sub(commit.known_us);
+    shared.measures.serving_lag.observe(Duration::from_micros(long));
+    if let Some(committed) = commit.committed {
+        let long = unix_us().saturating_sub(committed.at_us);
+        // The other machine's clock may be ahead.
+        let long = u64::try_from(long).unwrap_or(0);
+        shared.measures.commit_lag.observe(Duration::from_micros(long));
+    }
+}
+
 async fn write(
     mut sink: Sink,
     mut frames: UnboundedReceiver<Frame>,
@@ -143,6 +186,10 @@ async fn write(
     loop {
         let frame = match tokio::time::timeout_at(quiet_since + limits.quiet, frames.recv()).await {
             Ok(Some(frame)) => frame,
+            Ok(None) if shared.is_ending.load(Ordering::Acquire) => {
+                // The hub has ended without knowing it.
+                return refuse(&mut sink, &ending(), shared).await;
+            }
             Ok(None) => return,
             Err(_) => {
                 // The client wants to hear something now and then.
@@ -153,8 +200,10 @@ async fn write(
         };
         quiet_since = Instant::now();
         let mut next = Some(frame);
+        let mut told = Vec::new();
         while let Some(frame) = next {
             match frame {
+                Frame::Told(commit) => told.push(commit),
                 Frame::Text(text) => {
                     let bytes = text.len();
                     let settled = *settled.get_or_insert_with(|| Instant::now() + SETTLING);
@@ -167,8 +216,10 @@ async fn write(
                     queued.fetch_sub(bytes, Ordering::Relaxed);
                     shared.traffic.frames_out.fetch_add(1, Ordering::Relaxed);
                     shared.traffic.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
-                    if !matches!(sent, Ok(Ok(()))) {
-                        return;
+                    match sent {
+                        Ok(Ok(())) => {}
+                        Ok(Err(_)) => return,
+                        Err(_) => return shared.measures.refused.note(Limit::WriteTime),
                     }
                 }
                 Frame::Close(code, reason) => {
@@ -179,8 +230,10 @@ async fn write(
             }
             next = frames.try_recv().ok();
         }
-        if !matches!(timeout(limits.write_time, sink.flush()).await, Ok(Ok(()))) {
-            return;
+        match timeout(limits.write_time, sink.flush()).await {
+            Ok(Ok(())) => told.into_iter().for_each(|commit| measure(shared, commit)),
+            Ok(Err(_)) => return,
+            Err(_) => return shared.measures.refused.note(Limit::WriteTime),
         }
     }
 }

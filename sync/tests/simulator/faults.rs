@@ -1,9 +1,9 @@
 //! What outlives servers, and faults that a server might have.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use penstock_sync::hub::{GroupStore, StoredGroup};
+use penstock_sync::hub::{GroupChanges, GroupStore, StoredGroup};
 use serde_json::Value;
 
 use crate::world::World;
@@ -17,6 +17,8 @@ pub(crate) enum Canary {
     ForgetsADelete,
     /// A row that clients hold is not remembered over a restart.
     ForgetsAKeptRow,
+    /// A row that changed is not kept.
+    ForgetsWhatChanged,
     /// A row is put as it was before.
     OldRow,
 }
@@ -25,24 +27,56 @@ pub(crate) enum Canary {
 #[derive(Clone, Default)]
 pub(crate) struct Kept {
     pub(crate) groups: Arc<Mutex<BTreeMap<String, StoredGroup>>>,
+    /// What the store was told and has not kept yet.
+    pub(crate) told: Arc<Mutex<VecDeque<Vec<GroupChanges>>>>,
     pub(crate) canary: Option<Canary>,
 }
 
 impl GroupStore for Kept {
     fn load(&mut self, id: &str) -> Result<Option<StoredGroup>, String> {
+        self.keep(usize::MAX);
         let mut group = self.groups.lock().expect("one thread").get(id).cloned();
         if self.canary == Some(Canary::ForgetsAKeptRow)
             && let Some(group) = &mut group
         {
-            group.rows.pop();
+            group.rows.pop_last();
         }
         Ok(group)
     }
 
-    fn save(&mut self, groups: &[StoredGroup]) -> Result<(), String> {
-        let mut kept = self.groups.lock().expect("one thread");
-        kept.extend(groups.iter().map(|group| (group.id.clone(), group.clone())));
+    fn save(&mut self, changes: Vec<GroupChanges>) -> Result<(), String> {
+        let mut changes = changes;
+        if self.canary == Some(Canary::ForgetsWhatChanged) {
+            for group in &mut changes {
+                group.rows.pop();
+            }
+        }
+        self.told.lock().expect("one thread").push_back(changes);
         Ok(())
+    }
+
+    fn flush(&mut self) {
+        self.keep(usize::MAX);
+    }
+}
+
+impl Kept {
+    /// Keeps the next few of what the store was told.
+    pub(crate) fn keep(&mut self, calls: usize) {
+        let mut told = self.told.lock().expect("one thread");
+        let mut kept = self.groups.lock().expect("one thread");
+        let calls = calls.min(told.len());
+        for changes in told.drain(..calls).flatten() {
+            let id = changes.id.clone();
+            let group = StoredGroup::with(kept.remove(&id), changes);
+            kept.insert(id, group);
+        }
+    }
+
+    /// What was told and is not kept is gone; how many calls that were.
+    pub(crate) fn lose(&mut self) -> usize {
+        let mut told = self.told.lock().expect("one thread");
+        told.drain(..).count()
     }
 }
 

@@ -8,6 +8,8 @@ pub(crate) struct Tally {
     pub(crate) restarts: u64,
     pub(crate) crashes: u64,
     pub(crate) lost_states: u64,
+    /// Calls of the store that a crash has undone.
+    pub(crate) unkept: u64,
     pub(crate) cuts: u64,
     pub(crate) clears: u64,
     pub(crate) resumed: u64,
@@ -23,6 +25,7 @@ impl Tally {
         self.restarts += other.restarts;
         self.crashes += other.crashes;
         self.lost_states += other.lost_states;
+        self.unkept += other.unkept;
         self.cuts += other.cuts;
         self.clears += other.clears;
         self.resumed += other.resumed;

@@ -112,6 +112,7 @@ impl World {
             95..=96 => self.restart()?,
             97 => self.crash(),
             98 => {
+                self.kept.lose();
                 self.kept.groups.lock().expect("one thread").clear();
                 self.tally.lost_states += 1;
                 self.crash();
@@ -148,6 +149,7 @@ impl World {
                         socket.incoming.push_back(None);
                     }
                 }
+                Output::Told { .. } => {}
                 Output::Push { push, .. } => {
                     self.pushes.entry(push.group_id.clone()).or_default().extend(push.mutations);
                 }
@@ -196,6 +198,7 @@ impl World {
             client_id: client.name.clone(),
             group_id: client.group.clone(),
             base_cookie,
+            last_mutation_id: client.last_mutation_id(),
             wsid,
             init,
             ..ConnectRequest::default()
@@ -323,6 +326,8 @@ impl World {
         self.now.mono_ms += passed;
         // The time of day jumps as it likes.
         self.now.unix_ms = 1_700_000_000_000 + self.random.next() % 1_000_000_000;
+        let calls = self.random.below(3);
+        self.kept.keep(calls);
         self.input(Input::Tick)
     }
 
@@ -343,8 +348,12 @@ impl World {
         Ok(())
     }
 
+    /// What the store was told is kept up to somewhere; the last pokes may not have been told to it.
     pub(crate) fn crash(&mut self) {
         self.tally.crashes += 1;
+        let calls = self.random.below(4);
+        self.kept.keep(calls);
+        self.tally.unkept += self.kept.lose() as u64;
         self.begin_anew();
     }
 

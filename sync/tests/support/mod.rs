@@ -1,5 +1,7 @@
 //! What tests of the server share.
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub(crate) mod exposition;
+pub(crate) mod http;
 pub(crate) mod raw;
 pub(crate) mod server;

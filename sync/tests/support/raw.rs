@@ -52,6 +52,7 @@ pub(crate) struct Raw {
     group: String,
     closed: bool,
     mutation: u64,
+    bytes: usize,
 }
 
 /// What was received, or that nothing will be any more.
@@ -120,6 +121,7 @@ impl Raw {
             group: who.group.clone(),
             closed: false,
             mutation,
+            bytes: 0,
         };
         if who.late {
             raw.send(&init).await;
@@ -164,6 +166,7 @@ impl Raw {
             let next = tokio::time::timeout(LONG, self.socket.next()).await;
             match next.expect("a frame or an end") {
                 Some(Ok(Message::Text(text))) => {
+                    self.bytes += text.len();
                     self.session.received(&text);
                     let message = serde_json::from_str(&text).unwrap_or(Json::Null);
                     return Received::Message(message);
@@ -225,6 +228,11 @@ impl Raw {
         let broken: Vec<String> =
             self.session.violations().iter().map(ToString::to_string).collect();
         assert!(broken.is_empty(), "{}: {broken:#?}", self.client);
+    }
+
+    /// Bytes of all frames received.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(crate) fn session(&self) -> &Session {

@@ -63,27 +63,52 @@ impl Server {
         Self::run(env!("CARGO_BIN_EXE_penstock-postgres-sync"), &["serve", url], more, &[])
     }
 
+    /// The same, as it listens and before it is ready.
+    pub(crate) fn postgres_unready(url: &str, more: &[&str]) -> Self {
+        let binary = env!("CARGO_BIN_EXE_penstock-postgres-sync");
+        let mut server = Self::prepared(binary, &["serve", url], more, &[]);
+        server.start_only();
+        server
+    }
+
     fn run(
         binary: &'static str,
         first: &[&str],
         more: &[&str],
         environment: &[(&'static str, String)],
     ) -> Self {
+        let mut server = Self::prepared(binary, first, more, environment);
+        server.start();
+        server
+    }
+
+    fn prepared(
+        binary: &'static str,
+        first: &[&str],
+        more: &[&str],
+        environment: &[(&'static str, String)],
+    ) -> Self {
         let arguments = [first, &["--port", "0"], more].concat();
-        let mut server = Self {
+        Self {
             arguments: arguments.into_iter().map(str::to_owned).collect(),
             environment: environment.to_vec(),
             binary,
             child: None,
             port: 0,
             said: Arc::new(Mutex::new(String::new())),
-        };
-        server.start();
-        server
+        }
+    }
+
+    /// Starts it, at a port that the system chooses, and waits until it is ready.
+    pub(crate) fn start(&mut self) {
+        self.start_only();
+        super::http::until(&format!("readiness; it said {}", self.said()), || {
+            super::http::get(self.port, "/readyz").filter(|(code, ..)| *code == 200)
+        });
     }
 
     /// Starts it, at a port that the system chooses, and waits until it listens.
-    pub(crate) fn start(&mut self) {
+    pub(crate) fn start_only(&mut self) {
         assert!(self.child.is_none(), "it runs");
         let mut command = Command::new(self.binary);
         command.args(&self.arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -126,10 +151,20 @@ impl Server {
 
     /// Ends it as an operator would, and waits for its end.
     pub(crate) fn stop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
-        let id = rustix::process::Pid::from_child(&child);
+        self.signal();
+        self.wait();
+    }
+
+    /// Tells it to end.
+    pub(crate) fn signal(&self) {
+        let Some(child) = &self.child else { return };
+        let id = rustix::process::Pid::from_child(child);
         let _ = rustix::process::kill_process(id, rustix::process::Signal::TERM);
-        let _ = child.wait();
+    }
+
+    /// Waits for its end; its exit code, if it has one.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
+        self.child.take()?.wait().ok()?.code()
     }
 
     /// Ends it as a crash would.

@@ -11,7 +11,7 @@ use penstock_sync::serving::ServeOptions;
 
 use crate::failure::Failure;
 use crate::source::Source;
-use crate::{copy, serve, watch};
+use crate::{backup, copy, serve, watch};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -63,6 +63,13 @@ names. ZERO_UPSTREAM_DB and ZERO_REPLICA_FILE are taken for URL and --replica wh
 
 /healthz, /readyz and /metrics are answered at the same port.";
 
+const COPIES: &str = "\
+A server that is given the copies as --replica and --state goes on from where they are: clients get what
+they miss. It needs the log of the database from there on. With --copy-slot the database keeps that for
+it, as long as the slot is there (start the server with --slot NAME; if the copy is of no use any more, run
+SELECT pg_drop_replication_slot('NAME')). Without, the tables are copied again if the slot has moved on
+by then, and clients still get only what they miss.";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve sync clients over WebSockets until Ctrl-C
@@ -75,6 +82,9 @@ enum Command {
     Doctor(Doctor),
     /// Copy the tables, and end
     Copy(Copy),
+    /// Copy a replica, and what is kept of clients, while a server is running
+    #[command(after_help = COPIES)]
+    Backup(Backup),
     /// Remove from the server what was made for this: slot, publication, event triggers
     TearDown(TearDown),
 }
@@ -86,8 +96,18 @@ pub(crate) struct Serve {
     pub(crate) source: Source,
     #[command(flatten)]
     pub(crate) serve: ServeOptions,
+    /// How far the copy may be behind before /readyz says so, in seconds
+    #[arg(long, env = "PENSTOCK_MAX_LAG", default_value_t = 60.0, value_name = "S")]
+    #[arg(value_parser = seconds)]
+    pub(crate) max_lag: f64,
     #[command(flatten)]
     pub(crate) app: AppOptions,
+}
+
+/// A number of seconds.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse().ok().filter(|seconds: &f64| seconds.is_finite() && *seconds > 0.0);
+    seconds.ok_or_else(|| format!("\"{text}\" is no number of seconds above 0"))
 }
 
 /// The command line, as it is meant: a URL, or nothing but `ZERO_UPSTREAM_DB`, is to be served; with what
@@ -170,6 +190,25 @@ pub(crate) struct Copy {
     pub(crate) verify: bool,
 }
 
+/// What `backup` is told.
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The folder for the copies, which keep their names; made if it is not there
+    pub(crate) to: std::path::PathBuf,
+    /// The replica
+    #[arg(long, env = "PENSTOCK_REPLICA", value_name = "FILE")]
+    pub(crate) replica: std::path::PathBuf,
+    /// The file in which client groups are kept
+    #[arg(long, env = "PENSTOCK_STATE", value_name = "FILE")]
+    pub(crate) state: Option<std::path::PathBuf>,
+    /// Make a slot of this name on the server, with which the copy goes on
+    #[arg(long, value_name = "NAME")]
+    pub(crate) copy_slot: Option<String>,
+    /// The database that is followed, for --copy-slot
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    pub(crate) url: Option<String>,
+}
+
 /// What `doctor` is told.
 #[derive(Debug, Args)]
 pub(crate) struct Doctor {
@@ -194,6 +233,7 @@ impl Arguments {
             Command::Serve(serve) => serve::run(serve),
             Command::Watch(watch) => watch::run(watch),
             Command::Copy(copy) => copy::run(copy),
+            Command::Backup(backup) => backup::run(backup),
             Command::Doctor(doctor) => {
                 let (config, setup) = doctor.source.setup()?;
                 let report = penstock_postgres::follow::doctor(&config, &setup);

@@ -4,10 +4,10 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use penstock_postgres::follow::{FollowError, Follower, Phase};
+use penstock_sync::stop::Stop;
 
 use crate::command::Copy;
 use crate::failure::Failure;
-use crate::stop::Stop;
 
 /// How often it is looked how far things are.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
@@ -21,7 +21,7 @@ const VERIFY_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 /// # Errors
 /// The server or the replica, Ctrl-C, or sums that differ.
 pub(crate) fn run(options: &Copy) -> Result<(), Failure> {
-    let stop = Stop::on_ctrl_c()?;
+    let stop = Stop::on_signals().map_err(Failure::Source)?;
     let following = options.source.follow()?;
     wait(following.follower(), &stop)?;
     let copy = following.follower().status().copy;

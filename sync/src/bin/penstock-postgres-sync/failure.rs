@@ -3,6 +3,14 @@
 use std::io;
 use std::process::ExitCode;
 
+/// Says what goes wrong: in the log where there is one, else on standard error.
+pub(crate) fn say(message: &str) {
+    match penstock_sync::logging::is_started() {
+        true => tracing::error!("{message}"),
+        false => eprintln!("penstock-postgres-sync: {message}"),
+    }
+}
+
 /// Why the tool ends early.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -49,7 +57,7 @@ impl Failure {
             Failure::Problems => return ExitCode::from(3),
             Failure::Output(error) => (format!("cannot write the output: {error}"), 1),
         };
-        eprintln!("penstock-postgres-sync: {message}");
+        say(&message);
         ExitCode::from(code)
     }
 }

@@ -30,7 +30,11 @@ impl Http {
     ///
     /// # Errors
     /// An address that is taken, or not this machine's.
-    pub(crate) fn serve(at: SocketAddr, status: StatusReader) -> Result<Http, Failure> {
+    pub(crate) fn serve(
+        at: SocketAddr,
+        status: StatusReader,
+        server: String,
+    ) -> Result<Http, Failure> {
         let failure = |error| Failure::Source(format!("cannot answer at http://{at}: {error}"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(failure)?;
@@ -39,10 +43,11 @@ impl Http {
         eprintln!("penstock-postgres-sync: answering at http://{at}: /healthz /readyz /metrics");
         let (end, ended) = oneshot::channel();
         let serve = move || {
-            let serving = axum::serve(listener, routes(status)).with_graceful_shutdown(async {
-                // A sender that is gone ends it as well.
-                let _ = ended.await;
-            });
+            let serving = axum::serve(listener, routes(Watched { status, server }))
+                .with_graceful_shutdown(async {
+                    // A sender that is gone ends it as well.
+                    let _ = ended.await;
+                });
             if let Err(error) = runtime.block_on(serving.into_future()) {
                 eprintln!("penstock-postgres-sync: health and metrics have ended: {error}");
             }
@@ -62,28 +67,35 @@ impl Drop for Http {
     }
 }
 
-fn routes(status: StatusReader) -> Router {
+/// What is watched, and of which server.
+#[derive(Clone)]
+struct Watched {
+    status: StatusReader,
+    server: String,
+}
+
+fn routes(watched: Watched) -> Router {
     Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(prometheus))
-        .with_state(status)
+        .with_state(watched)
 }
 
-async fn healthz(State(status): State<StatusReader>) -> Response {
-    let status = status.get();
+async fn healthz(State(watched): State<Watched>) -> Response {
+    let status = watched.status.get();
     let is_well = !matches!(status.phase, Phase::Failed(_) | Phase::Stopped);
     answer(is_well, &status)
 }
 
-async fn readyz(State(status): State<StatusReader>) -> Response {
-    let status = status.get();
+async fn readyz(State(watched): State<Watched>) -> Response {
+    let status = watched.status.get();
     answer(status.phase == Phase::Streaming, &status)
 }
 
-async fn prometheus(State(status): State<StatusReader>) -> Response {
+async fn prometheus(State(watched): State<Watched>) -> Response {
     let version = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (version, metrics::render(&status.get())).into_response()
+    (version, metrics::render(&watched.status.get(), &watched.server)).into_response()
 }
 
 fn answer(is_well: bool, status: &Status) -> Response {

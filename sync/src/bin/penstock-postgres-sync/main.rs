@@ -4,23 +4,24 @@
 //! |---|---|
 //! | `command` | the command line, and what `--help` says |
 //! | `source` | which database, which tables, by which names on the server |
+//! | `backup` | copies of a replica in use |
 //! | `copy` | a copy of the tables, its speed and its sums |
-//! | `serve` | sync clients, served from the copy |
+//! | `serve`, `replica` | sync clients, served from the copy, and how that stands |
 //! | `watch` | a result and its changes, as they come |
 //! | `http`, `metrics` | health and metrics, while it watches |
 //! | `retained` | a warning when the server keeps much of its log |
-//! | `stop` | Ctrl-C |
 //! | `failure` | what goes wrong, as one clear message and an exit code |
 
+mod backup;
 mod command;
 mod copy;
 mod failure;
 mod http;
 mod metrics;
+mod replica;
 mod retained;
 mod serve;
 mod source;
-mod stop;
 mod watch;
 
 use std::process::ExitCode;

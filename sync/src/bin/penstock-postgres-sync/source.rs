@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use penstock_postgres::TableName;
 use penstock_postgres::connect::Config;
-use penstock_postgres::follow::{FollowOptions, Follower};
+use penstock_postgres::follow::{FollowOptions, Follower, Prepare};
 use penstock_postgres::replica::{LogLimits, ReplicaOptions};
 use penstock_postgres::setup::{Plugin, SchemaEvents, Setup, Tables};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
 
 /// The database that is followed.
 #[derive(Debug, Args)]
@@ -94,14 +94,19 @@ impl Source {
     /// # Errors
     /// As [`setup`](Source::setup), and a replica that cannot be opened.
     pub(crate) fn follow(&self) -> Result<Following, Failure> {
-        self.follow_also(&[])
+        self.follow_also(&[], None)
     }
 
-    /// Begins to follow, with further tables beside those that are listed.
+    /// Begins to follow, with further tables beside those that are listed, and with what is to be done on
+    /// the server before.
     ///
     /// # Errors
     /// As [`follow`](Source::follow).
-    pub(crate) fn follow_also(&self, further: &[TableName]) -> Result<Following, Failure> {
+    pub(crate) fn follow_also(
+        &self,
+        further: &[TableName],
+        prepare: Option<Prepare>,
+    ) -> Result<Following, Failure> {
         // A copy in memory is gone afterwards, so its slot would only hold the server's log; and it must
         // not take that of a replica which goes on later.
         let leaves = self.replica.is_some();
@@ -117,6 +122,7 @@ impl Source {
         };
         let replica = replica.change_log(self.change_log.then(LogLimits::default));
         let options = FollowOptions::new(config, setup.clone(), replica);
+        let options = FollowOptions { prepare, ..options };
         let follower = Follower::start(options);
         let follower = follower.map_err(|error| Failure::Source(error.to_string()))?;
         Ok(Following { follower: Some(follower), setup, leaves })
@@ -148,7 +154,7 @@ impl Drop for Following {
         if self.leaves {
             follower.join();
         } else if let Err(error) = follower.tear_down() {
-            eprintln!("penstock-postgres-sync: the slot may still be on the server: {error}");
+            say(&format!("the slot may still be on the server: {error}"));
         }
     }
 }

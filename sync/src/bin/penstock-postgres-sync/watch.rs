@@ -7,13 +7,13 @@ use penstock::tool::param::params;
 use penstock::tool::{json, plain};
 use penstock::{Error, Patch, Subscription, Tree};
 use penstock_postgres::follow::{Follower, Phase};
+use penstock_sync::stop::Stop;
 
 use crate::command::Watch;
 use crate::copy;
 use crate::failure::Failure;
 use crate::http::Http;
 use crate::retained::Retained;
-use crate::stop::Stop;
 
 /// How long to wait for a change before looking whether all is well.
 const LOOK_PAUSE: Duration = Duration::from_millis(100);
@@ -26,10 +26,16 @@ const STATUS_PAUSE: Duration = Duration::from_secs(1);
 /// A server, replica or query that is at fault, a result that ended, or a failing output.
 pub(crate) fn run(options: &Watch) -> Result<(), Failure> {
     let params = params(&options.params).map_err(Failure::Usage)?;
-    let stop = Stop::on_ctrl_c()?;
+    let stop = Stop::on_signals().map_err(Failure::Source)?;
     let following = options.source.follow()?;
     let follower = following.follower();
-    let _http = options.http.map(|at| Http::serve(at, follower.status_reader())).transpose()?;
+    let _http = options
+        .http
+        .map(|at| {
+            let server = options.source.setup()?.0.name();
+            Http::serve(at, follower.status_reader(), server)
+        })
+        .transpose()?;
     copy::wait(follower, &stop)?;
     let mut live = follower.database().subscribe_sql(&options.sql, params)?;
     let mut out = io::BufWriter::new(io::stdout().lock());

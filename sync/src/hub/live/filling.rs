@@ -22,8 +22,9 @@ impl Lives {
             begun.grow(rows)?;
             Ok(begun)
         })?;
-        if self.get(id).is_some_and(|live| !live.is_complete()) {
-            self.filling.push_back(id);
+        match self.get(id).is_some_and(|live| !live.is_complete()) {
+            true => self.filling.push_back(id),
+            false => self.filled.push(id),
         }
         Ok(id)
     }
@@ -35,7 +36,10 @@ impl Lives {
             let Some(live) = self.all.get_mut(&id) else { continue };
             let started = monotonic_us();
             match live.subscription.grow(rows) {
-                Ok(true) => live.complete_at = self.database.version().ok(),
+                Ok(true) => {
+                    live.complete_at = self.database.version().ok();
+                    self.filled.push(id);
+                }
                 Ok(false) => self.filling.push_back(id),
                 Err(error) => {
                     // Who wants it again is to have another.

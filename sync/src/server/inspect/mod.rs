@@ -23,6 +23,7 @@ use serde_json::{Value as Json, json};
 
 use super::page::Page;
 use super::{Shared, http, now};
+use crate::measure::Limit;
 
 mod admit;
 mod watch;
@@ -78,7 +79,7 @@ async fn report(
         "framesOut": load(&traffic.frames_out),
         "bytesIn": load(&traffic.bytes_in),
         "framesIn": load(&traffic.frames_in),
-        "refused": load(&traffic.refused),
+        "refused": shared.measures.refused.of(Limit::Connections),
         "open": shared.open.load(Ordering::Relaxed),
     });
     body["tables"] = tables(&shared.database.schema());

@@ -24,6 +24,7 @@ mod tables;
 mod tests;
 mod text;
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ use tokio_postgres::types::Type;
 
 use super::{Answer, Bookkeeping, Crud, Op, WriteError, Writer, Written, unavailable};
 use crate::app::App;
+use crate::measure::Measures;
 use crate::rules::SharedRules;
 use attempt::{Broken, Outcome};
 use judge::Judged;
@@ -60,6 +62,7 @@ struct Inner {
     replica: Database,
     rules: SharedRules,
     tables: RwLock<Option<Arc<Tables>>>,
+    measures: Arc<Measures>,
 }
 
 impl PostgresWriter {
@@ -82,7 +85,17 @@ impl PostgresWriter {
             replica,
             rules,
             tables: RwLock::default(),
+            measures: Arc::default(),
         }))
+    }
+
+    /// Counts conflicts together with others. To be said before it is cloned.
+    #[must_use]
+    pub fn measured(mut self, measures: Arc<Measures>) -> PostgresWriter {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.measures = measures;
+        }
+        self
     }
 }
 
@@ -126,7 +139,10 @@ impl Inner {
             drop(session);
             match tried {
                 Ok(Outcome::Done(written)) => return Ok(written),
-                Ok(Outcome::Conflict) => sleep(Duration::from_millis(1 << number.min(7))).await,
+                Ok(Outcome::Conflict) => {
+                    self.measures.conflicts.fetch_add(1, Ordering::Relaxed);
+                    sleep(Duration::from_millis(1 << number.min(7))).await;
+                }
                 Ok(Outcome::Failed { message, of_schema }) => match &crud.ops {
                     Ok(ops) if of_schema && !read_again => {
                         // A table may have been altered since its description was read.
