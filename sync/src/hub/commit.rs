@@ -21,7 +21,7 @@ pub type Committing = Arc<dyn Fn() -> Option<Committed> + Send + Sync>;
 /// When a commit was known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Commit {
-    /// When it was known here, in microseconds of [`monotonic_us`].
+    /// When it was known here, in microseconds since a moment of this process.
     pub known_us: u64,
     /// As the followed database has it, if one is followed.
     pub committed: Option<Committed>,

@@ -54,7 +54,7 @@ pub enum Output {
         /// For people.
         reason: String,
     },
-    /// Verify a new token and answer with [`Input::Verified`].
+    /// Verify a new token and answer with [`Input::Verified`](super::Input::Verified).
     Verify {
         /// Whose.
         connection: ConnectionId,
@@ -63,7 +63,7 @@ pub enum Output {
         /// Who the connection says it is.
         user: Option<String>,
     },
-    /// Ask the application and answer with [`Input::Transformed`].
+    /// Ask the application and answer with [`Input::Transformed`](super::Input::Transformed).
     Transform(Box<Transform>),
     /// Carry out mutations, in order for each group.
     Push {

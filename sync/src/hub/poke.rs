@@ -61,7 +61,12 @@ impl Hub {
                 query.state == QueryState::Pending
                     && !self.attaching.contains_key(&User::query(&of.group, hash))
             };
-            if of.is_ready() && group.remembered.is_none() && !group.queries.iter().any(is_unknown)
+            // Who starts over gets everything in one poke, so that no row is gone in between.
+            let waits = of.starts_over(group) && group.has_pending();
+            if of.is_ready()
+                && group.remembered.is_none()
+                && !waits
+                && !group.queries.iter().any(is_unknown)
             {
                 self.catch_up(connection, &mut encoder, now, outputs);
             } else {
@@ -210,6 +215,15 @@ impl Connection {
 
     fn is_at(&self, version: u64) -> bool {
         matches!(self.base, Base::Version(at) if at == version)
+    }
+
+    /// Whether it has something, and the group does not know what.
+    fn starts_over(&self, group: &Group) -> bool {
+        match &self.base {
+            Base::Empty => false,
+            Base::Version(version) => *version < group.floor,
+            Base::Text(text) => Cookie::parse(text).and_then(|of| group.knows(of)).is_none(),
+        }
     }
 
     /// Whether it can be brought up to date now.

@@ -27,6 +27,9 @@ use crate::protocol::{ConnectionId, downstream};
 /// into its store before it takes that in, and would take itself for connected after the error.
 const SETTLING: Duration = Duration::from_millis(250);
 
+/// How long a client that was sent away may take to close its side.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// What is sent to a client.
 pub(crate) enum Frame {
     Text(Arc<str>),
@@ -79,9 +82,17 @@ pub(super) async fn serve(
     let writing = write(sink, frames, &shared, &queued);
     // Whichever ends first ends both.
     let both = async {
+        tokio::pin!(reading);
         tokio::select! {
-            () = reading => tracing::debug!("the client has gone"),
-            () = writing => tracing::debug!("the client has been sent away, or does not read"),
+            () = &mut reading => tracing::debug!("the client has gone"),
+            has_said_so = writing => {
+                tracing::debug!("the client has been sent away, or does not read");
+                if has_said_so {
+                    // A socket that is closed while something of the client is unread is reset, and what
+                    // was sent last may never be read.
+                    let _ = timeout(LAST_WORDS, reading).await;
+                }
+            }
         }
     };
     both.instrument(span).await;
@@ -150,11 +161,10 @@ async fn read(
             Message::Ping(_) | Message::Pong(_) => continue,
             Message::Close(_) => return,
         };
-        let is_last = matches!(input, Input::Unreadable { .. });
-        if shared.commands.send(Command::Input(input)).is_err() {
-            return;
-        }
-        if is_last {
+        let is_unreadable = matches!(input, Input::Unreadable { .. });
+        // A hub that has ended has told the client, or the end of its frames does.
+        let has_ended = shared.commands.send(Command::Input(input)).is_err();
+        if is_unreadable || has_ended {
             // What is left to do is to read until the client has been told and closes.
             while let Ok(Some(Ok(_))) = timeout(shared.limits.silent, stream.next()).await {}
             return;
@@ -174,12 +184,13 @@ fn measure(shared: &Shared, commit: Commit) {
     }
 }
 
+/// Writes what comes; returns whether it has ended by telling the client so.
 async fn write(
     mut sink: Sink,
     mut frames: UnboundedReceiver<Frame>,
     shared: &Shared,
     queued: &AtomicUsize,
-) {
+) -> bool {
     let limits = shared.limits;
     let mut quiet_since = Instant::now();
     let mut settled = None;
@@ -188,9 +199,10 @@ async fn write(
             Ok(Some(frame)) => frame,
             Ok(None) if shared.is_ending.load(Ordering::Acquire) => {
                 // The hub has ended without knowing it.
-                return refuse(&mut sink, &ending(), shared).await;
+                refuse(&mut sink, &ending(), shared).await;
+                return true;
             }
-            Ok(None) => return,
+            Ok(None) => return false,
             Err(_) => {
                 // The client wants to hear something now and then.
                 let pong = downstream::pong();
@@ -218,22 +230,28 @@ async fn write(
                     shared.traffic.bytes_out.fetch_add(bytes as u64, Ordering::Relaxed);
                     match sent {
                         Ok(Ok(())) => {}
-                        Ok(Err(_)) => return,
-                        Err(_) => return shared.measures.refused.note(Limit::WriteTime),
+                        Ok(Err(_)) => return false,
+                        Err(_) => {
+                            shared.measures.refused.note(Limit::WriteTime);
+                            return false;
+                        }
                     }
                 }
                 Frame::Close(code, reason) => {
                     // A client that is gone need not be told.
-                    let _ = timeout(limits.write_time, sink.send(close(code, &reason))).await;
-                    return;
+                    let sent = timeout(limits.write_time, sink.send(close(code, &reason))).await;
+                    return matches!(sent, Ok(Ok(())));
                 }
             }
             next = frames.try_recv().ok();
         }
         match timeout(limits.write_time, sink.flush()).await {
             Ok(Ok(())) => told.into_iter().for_each(|commit| measure(shared, commit)),
-            Ok(Err(_)) => return,
-            Err(_) => return shared.measures.refused.note(Limit::WriteTime),
+            Ok(Err(_)) => return false,
+            Err(_) => {
+                shared.measures.refused.note(Limit::WriteTime);
+                return false;
+            }
         }
     }
 }

@@ -212,6 +212,7 @@ async fn a_copy_of_a_replica_goes_on_where_it_is() {
         assert_eq!(scraped.sum(&family), 0.0, "{family}");
     }
     let mut two = connect(&server, &late, ahead, all()).await;
+    // It starts over, with everything in one poke.
     two.until("a poke", |session| session.pokes() > 0).await;
     assert_eq!(two.store().rows("task").count(), ROWS + written);
     postgres.sql("insert into task values ('on', false, 'on')").expect("a row");
