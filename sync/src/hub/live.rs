@@ -138,6 +138,8 @@ pub(crate) struct Lives {
     cut: u64,
     /// Whether there may be live queries that nobody uses.
     has_unused: bool,
+    /// The version that the last live query which was read is at, at most: no cut is before it.
+    ahead: u64,
 }
 
 fn identity(row: &RowView) -> RowIdentity {
@@ -158,6 +160,7 @@ impl Lives {
             filling: VecDeque::new(),
             cut: 0,
             has_unused: false,
+            ahead: 0,
         }
     }
 
@@ -227,6 +230,7 @@ impl Lives {
             }
         });
         let rows = subscription.row_set()?;
+        self.ahead = self.database.version()?;
         self.next += 1;
         // What was committed since is only known to be there by looking.
         self.dirty.lock().push(id);
@@ -298,6 +302,18 @@ impl Lives {
         !self.dirty.lock().is_empty()
     }
 
+    /// The last version of which all callbacks have come, once it is not behind what was read.
+    fn delivered(&self) -> Result<u64, Error> {
+        loop {
+            let version = self.database.delivered_version()?;
+            if version >= self.ahead {
+                return Ok(version);
+            }
+            // Another thread is at it.
+            std::thread::yield_now();
+        }
+    }
+
     /// Takes all live queries to the last version of which all callbacks have come, and returns what
     /// changed in each.
     ///
@@ -305,13 +321,14 @@ impl Lives {
     /// A database that cannot be used any more.
     pub(crate) fn advance(&mut self) -> Result<Vec<Advanced>, Error> {
         let mut changed: BTreeMap<LiveId, BTreeMap<RowIdentity, Option<RowView>>> = BTreeMap::new();
-        let mut dirty: BTreeSet<LiveId> =
-            std::mem::take(&mut *self.dirty.lock()).into_iter().collect();
+        let mut dirty = BTreeSet::new();
         loop {
             // Callbacks of one commit come one after another: before the last has come, it is not known
-            // which live queries the commit changes.
-            let version = self.database.delivered_version()?;
+            // which live queries the commit changes. Those that any commit up to the version changes
+            // are marked by the time that the version is known, so only then is looked at the marks.
+            let version = self.delivered()?;
             self.cut = self.cut.max(version);
+            dirty.extend(std::mem::take(&mut *self.dirty.lock()));
             let mut again = false;
             for id in &dirty {
                 let Some(live) = self.all.get_mut(id) else { continue };
@@ -321,24 +338,16 @@ impl Lives {
                 let before = changed.entry(*id).or_default();
                 again |= !live.advance(version, before)?;
             }
-            let later = std::mem::take(&mut *self.dirty.lock());
             if !again {
-                // They go on to the next cut with those whose patches were too late for this one.
+                // Those whose patches were too late for this cut go on to the next one.
                 let behind = dirty
                     .iter()
                     .filter(|id| self.all.get(id).is_some_and(|live| !live.later.is_empty()));
-                let mut queue = self.dirty.lock();
-                queue.extend(behind.copied());
-                queue.extend(later);
+                self.dirty.lock().extend(behind.copied());
                 break;
             }
-            // A live query was read anew and may be ahead: all follow, once their callbacks have come.
-            let ahead = self.database.version()?;
-            while self.database.delivered_version()? < ahead {
-                std::thread::yield_now();
-            }
-            let later = later.into_iter().chain(std::mem::take(&mut *self.dirty.lock()));
-            dirty.extend(later);
+            // A live query was read anew and may be ahead: all follow.
+            self.ahead = self.database.version()?;
         }
         let changes = changed.into_iter().filter_map(|(id, before)| {
             let live = self.all.get_mut(&id)?;
@@ -416,3 +425,6 @@ impl Live {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
