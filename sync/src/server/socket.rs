@@ -218,6 +218,12 @@ async fn write(
                 Frame::Told(commit) => told.push(commit),
                 Frame::Text(text) => {
                     let bytes = text.len();
+                    if settled.is_none() && *text == *downstream::pong() {
+                        // Nothing comes before `connected`, however long the hub takes for it.
+                        queued.fetch_sub(bytes, Ordering::Relaxed);
+                        next = frames.try_recv().ok();
+                        continue;
+                    }
                     let settled = *settled.get_or_insert_with(|| Instant::now() + SETTLING);
                     if text.starts_with("[\"error\"") && Instant::now() < settled {
                         // What comes before it does not wait. A client that is gone shows below.
