@@ -163,8 +163,9 @@ impl Hub {
         let frame: Arc<str> = downstream::transform_error(&[error]).into();
         for number in &group.connections {
             let Some(connection) = self.connections.get(number) else { continue };
-            let desires = group.clients.get(&connection.client).map(|client| &client.desires);
-            let wants = desires.is_some_and(|desires| desires.contains_key(hash));
+            let client = group.clients.get(&connection.client);
+            let desire = client.and_then(|client| client.desires.get(hash));
+            let wants = desire.is_some_and(|desire| desire.inactive_since.is_none());
             if only.map_or(wants, |only| only == *number) {
                 connection.send(*number, Arc::clone(&frame), outputs);
             }
@@ -175,9 +176,13 @@ impl Hub {
     pub(super) fn expire(&mut self, now: Now, id: &Arc<str>) {
         let Some(group) = self.groups.get_mut(id) else { return };
         let now_active = group.clock.read(now);
-        let over =
-            |hash: &&String| group.wanted_until(hash).is_some_and(|until| until <= now_active);
-        let over: Vec<String> = group.queries.keys().filter(over).cloned().collect();
+        // There is nothing to keep of one that has failed.
+        let is_over = |hash: &String, query: &GroupQuery| {
+            let until = group.wanted_until(hash);
+            until.is_some_and(|until| until <= now_active || query.state == QueryState::Failed)
+        };
+        let over = group.queries.iter().filter(|(hash, query)| is_over(hash, query));
+        let over: Vec<String> = over.map(|(hash, _)| hash.clone()).collect();
         for hash in over {
             let Some(group) = self.groups.get_mut(id) else { return };
             let query = group.queries.remove(&hash);
