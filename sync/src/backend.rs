@@ -9,12 +9,12 @@ use serde_json::{Value as Json, json};
 
 use crate::auth::{AuthError, Clock, Verifier};
 use crate::claims::Claims;
-use crate::endpoint::{Caller, Endpoint};
+use crate::endpoint::Endpoint;
 use crate::hub::{Meanings, Transform};
 use crate::measure::{Kind, Limit, Measures, Outcome};
 use crate::protocol::error::{ErrorBody, ErrorKind};
 use crate::protocol::upstream::Mutation;
-use crate::services::{Later, PushJob, Services};
+use crate::services::{Caller, Later, PushJob, Services};
 use crate::writes::rate::RateLimit;
 use crate::writes::{Crud, WriteError, Writer, Written, parse_ops};
 
@@ -165,7 +165,7 @@ impl Backend {
         let crud = Crud {
             group: job.push.group_id.clone(),
             client: mutation.client_id.clone(),
-            user: job.user.clone(),
+            user: job.caller.user.clone(),
             mutation_id: id,
             ops: parse_ops(&Json::Array(mutation.args.clone())),
             claims: job.claims.clone(),
@@ -228,14 +228,7 @@ impl Backend {
         if let Some(all) = body.get_mut("mutations").and_then(Json::as_array_mut) {
             *all = all.drain(..).skip(passed).take(mutations.len()).collect();
         }
-        let caller = Caller {
-            user: job.user.clone(),
-            auth: job.auth.clone(),
-            url: job.url.clone(),
-            headers: job.headers.clone(),
-            ..Caller::default()
-        };
-        endpoint.push(&caller, &body).await
+        endpoint.push(&job.caller, &body).await
     }
 }
 
@@ -289,14 +282,7 @@ impl Services for Backend {
                     ask.queries.iter().map(|query| query.0.clone().into()).collect();
                 return Err(error.with("reason", "internal").with("queryIDs", ids));
             };
-            let caller = Caller {
-                user: ask.user.clone(),
-                auth: ask.auth.clone(),
-                url: ask.url.clone(),
-                headers: ask.headers.clone(),
-                ..Caller::default()
-            };
-            endpoint.transform(&caller, &ask.queries).await
+            endpoint.transform(&ask.caller, &ask.queries).await
         })
     }
 
@@ -309,14 +295,13 @@ impl Services for Backend {
         group: &'a str,
         client: &'a str,
         id: u64,
-        auth: Option<&'a str>,
+        caller: &'a Caller,
     ) -> Later<'a, Result<(), ErrorBody>> {
         Box::pin(async move {
             // What is not deleted now is with the next one; nobody need be told.
             if let Some(endpoint) = &self.mutators {
-                let caller = Caller { auth: auth.map(str::to_owned), ..Caller::default() };
                 let now = ((self.clock)() * 1000.0) as u64;
-                let _ = endpoint.clean_up(&caller, group, client, id, now).await;
+                let _ = endpoint.clean_up(caller, group, client, id, now).await;
             }
             if let Some(writer) = &self.writer {
                 let up_to = i64::try_from(id).unwrap_or(i64::MAX);

@@ -46,6 +46,9 @@ pub struct AppOptions {
         value_name = "NAME"
     )]
     pub query_allowed_client_headers: Vec<String>,
+    /// Send the cookies of a client's connection to the endpoint for queries
+    #[arg(long, env = "ZERO_QUERY_FORWARD_COOKIES")]
+    pub query_forward_cookies: bool,
     /// The application's endpoint for mutators; further ones, with * and :name, that clients may ask for
     #[arg(long, env = "ZERO_MUTATE_URL", value_delimiter = ',', value_name = "URL")]
     pub mutate_url: Vec<String>,
@@ -60,6 +63,9 @@ pub struct AppOptions {
         value_name = "NAME"
     )]
     pub mutate_allowed_client_headers: Vec<String>,
+    /// Send the cookies of a client's connection to the endpoint for mutators
+    #[arg(long, env = "ZERO_MUTATE_FORWARD_COOKIES")]
+    pub mutate_forward_cookies: bool,
     /// How many mutations a user may send per window; all without it
     #[arg(long, env = "ZERO_PER_USER_MUTATION_LIMIT_MAX", value_name = "N")]
     pub per_user_mutation_limit_max: Option<u32>,
@@ -159,11 +165,13 @@ impl AppOptions {
             &self.query_url,
             self.query_api_key.as_ref(),
             &self.query_allowed_client_headers,
+            self.query_forward_cookies,
         )?;
         let mutators = self.endpoint(
             &self.mutate_url,
             self.mutate_api_key.as_ref(),
             &self.mutate_allowed_client_headers,
+            self.mutate_forward_cookies,
         )?;
         let window = Duration::from_millis(self.per_user_mutation_limit_window_ms);
         let limit = self.per_user_mutation_limit_max.map(|most| RateLimit::new(most, window));
@@ -176,6 +184,7 @@ impl AppOptions {
         urls: &[String],
         api_key: Option<&String>,
         allowed_headers: &[String],
+        forward_cookies: bool,
     ) -> Result<Option<Endpoint>, String> {
         if urls.is_empty() {
             return Ok(None);
@@ -184,6 +193,7 @@ impl AppOptions {
             urls: urls.to_vec(),
             api_key: api_key.cloned(),
             allowed_headers: allowed_headers.to_vec(),
+            forward_cookies,
             ..endpoint::Settings::default()
         };
         Endpoint::new(settings, self.app()?).map(Some).map_err(|error| error.to_string())
@@ -234,9 +244,11 @@ mod tests {
             "--auth-secret=hush",
             "--query-url=http://localhost:3000/query,http://localhost:*/query",
             "--mutate-url=http://localhost:3000/mutate",
+            "--query-forward-cookies",
             "--per-user-mutation-limit-max=3",
             "--allow-all",
         ]);
+        assert!(all.query_forward_cookies && !all.mutate_forward_cookies);
         let backend = all.backend().expect("good options");
         assert!(!backend.verifier.is_opaque() && backend.queries.is_some());
         assert!(backend.mutators.is_some() && backend.rate_limit.is_some());

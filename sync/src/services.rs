@@ -15,19 +15,30 @@ use crate::protocol::upstream::Push;
 /// Something that takes a while.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Mutations to be carried out.
-#[derive(Clone, Debug)]
-pub struct PushJob {
-    /// The user.
+/// For whom the application is asked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Caller {
+    /// The user that the client says it is.
     pub user: Option<String>,
-    /// The token, for the application.
+    /// The token to show.
     pub auth: Option<String>,
-    /// What the token says.
-    pub claims: Claims,
-    /// The endpoint that the client asks for, if it does.
+    /// The URL that the client asks for, if it does.
     pub url: Option<String>,
     /// Further headers that the client asks for.
     pub headers: Map<String, Json>,
+    /// The cookies of its connection.
+    pub cookies: Option<String>,
+    /// The origin of its page.
+    pub origin: Option<String>,
+}
+
+/// Mutations to be carried out.
+#[derive(Clone, Debug)]
+pub struct PushJob {
+    /// Whose they are.
+    pub caller: Caller,
+    /// What the token says.
+    pub claims: Claims,
     /// The mutations.
     pub push: Box<Push>,
 }
@@ -62,7 +73,7 @@ pub trait Services: Send + Sync + 'static {
         group: &'a str,
         client: &'a str,
         id: u64,
-        auth: Option<&'a str>,
+        caller: &'a Caller,
     ) -> Later<'a, Result<(), ErrorBody>>;
 }
 
@@ -97,7 +108,7 @@ impl Services for ReadOnly {
         _group: &'a str,
         _client: &'a str,
         _id: u64,
-        _auth: Option<&'a str>,
+        _caller: &'a Caller,
     ) -> Later<'a, Result<(), ErrorBody>> {
         Box::pin(async { Ok(()) })
     }

@@ -1,5 +1,6 @@
 //! How both tools serve clients: what they are told on the command line, and the server that it makes.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -124,7 +125,9 @@ impl ServeOptions {
 
 /// A tag that no other run of a server has had.
 fn tag() -> Tag {
-    let run = format!("{} {}", server::now().unix_ms, std::process::id());
+    // The clock may have been set back, and the process of a container has the same number each time.
+    let drawn = RandomState::new().build_hasher().finish();
+    let run = format!("{} {} {drawn}", server::now().unix_ms, std::process::id());
     let digest = Sha256::digest(run.as_bytes());
     let mut first = [0; 4];
     first.copy_from_slice(&digest[..4]);

@@ -45,6 +45,11 @@ fn custom(id: u64) -> Json {
     json!({"type": "custom", "id": id, "clientID": "c", "name": "make", "args": [{"n": id}]})
 }
 
+fn caller(user: Option<&str>) -> Caller {
+    let (user, auth) = (user.map(str::to_owned), Some("token".to_owned()));
+    Caller { user, auth, ..Caller::default() }
+}
+
 fn job(user: Option<&str>, mutations: &[Json]) -> PushJob {
     let body = json!({"clientGroupID": "g", "mutations": mutations, "pushVersion": 1, "timestamp": 1, "requestID": "r"});
     let push = match Upstream::from_json(&json!(["push", body])) {
@@ -53,11 +58,8 @@ fn job(user: Option<&str>, mutations: &[Json]) -> PushJob {
     };
     let claims = json!({ "sub": user });
     PushJob {
-        user: user.map(str::to_owned),
-        auth: Some("token".to_owned()),
+        caller: caller(user),
         claims: Claims { members: claims.as_object().cloned().unwrap_or_default() },
-        url: None,
-        headers: serde_json::Map::new(),
         push,
     }
 }
@@ -122,7 +124,7 @@ async fn mutations_go_where_they_belong_in_order() {
     assert_eq!(backend.push(&job(Some("ada"), &mixed[..2])).await, Ok(()));
     assert_eq!(kind(backend.push(&job(Some("ada"), &[crud(9)])).await), ErrorKind::InvalidPush);
     assert_eq!(kind(backend.push(&job(Some("ada"), &[crud(0)])).await), ErrorKind::InvalidPush);
-    assert_eq!(backend.clean_up("g", "c", 7, Some("token")).await, Ok(()));
+    assert_eq!(backend.clean_up("g", "c", 7, &caller(None)).await, Ok(()));
     let cleaned = &application.asked()[2].body["mutations"][0];
     assert_eq!(
         (&cleaned["name"], &cleaned["timestamp"]),
@@ -132,7 +134,7 @@ async fn mutations_go_where_they_belong_in_order() {
     let nothing = Backend::new(verifier(None), Arc::new(|| 0.0));
     assert_eq!(kind(nothing.push(&job(None, &[crud(1)])).await), ErrorKind::InvalidPush);
     assert_eq!(kind(nothing.push(&job(None, &[custom(1)])).await), ErrorKind::PushFailed);
-    assert_eq!(nothing.clean_up("g", "c", 7, None).await, Ok(()));
+    assert_eq!(nothing.clean_up("g", "c", 7, &Caller::default()).await, Ok(()));
 }
 
 #[tokio::test]

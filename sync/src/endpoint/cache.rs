@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use tokio::time::Instant;
 
-use super::Caller;
+use crate::services::Caller;
 
 /// For how long a meaning is kept. Tokens may be valid for little longer.
 const KEPT: Duration = Duration::from_secs(5);

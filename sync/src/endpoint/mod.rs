@@ -18,12 +18,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::Url;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use crate::app::App;
 use crate::http_client;
 use crate::hub::Meanings;
 use crate::protocol::error::{ErrorBody, ErrorKind};
+use crate::services::Caller;
 use cache::Cache;
 pub use pattern::BadPattern;
 use pattern::Pattern;
@@ -75,23 +76,6 @@ pub enum SettingsError {
     /// Requests cannot be made.
     #[error("requests cannot be made: {0}")]
     NoClient(String),
-}
-
-/// For whom the application is asked.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Caller {
-    /// The user that the client says it is.
-    pub user: Option<String>,
-    /// The token to show.
-    pub auth: Option<String>,
-    /// The URL that the client asks for, if it does.
-    pub url: Option<String>,
-    /// Further headers that the client asks for.
-    pub headers: Map<String, Json>,
-    /// The cookies of its connection.
-    pub cookies: Option<String>,
-    /// The origin of its page.
-    pub origin: Option<String>,
 }
 
 /// What is asked.

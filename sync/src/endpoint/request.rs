@@ -6,9 +6,10 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{StatusCode, Url};
 use serde_json::Value as Json;
 
-use super::{Caller, Inner, LONGEST_ANSWER, Purpose};
+use super::{Inner, LONGEST_ANSWER, Purpose};
 use crate::http_client;
 use crate::protocol::error::ErrorBody;
+use crate::services::Caller;
 
 /// How often a request is made that fails for a reason that may pass.
 const ATTEMPTS: u32 = 4;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
+use super::connection::For;
 use super::group::{GroupQuery, QueryState};
 use super::{Hub, Meanings, Now, Output, Outputs, Transform};
 use crate::protocol::ConnectionId;
@@ -83,10 +84,7 @@ impl Hub {
         let transform = Transform {
             request,
             group: id.to_string(),
-            user: connection.user.clone(),
-            auth: connection.auth.clone(),
-            url: connection.query_url.clone(),
-            headers: connection.query_headers.clone(),
+            caller: connection.caller(For::Queries),
             queries,
         };
         outputs.push(Output::Transform(Box::new(transform)));

@@ -61,6 +61,7 @@ impl Hub {
             has_initialised: false,
             is_greeted: false,
             validating: None,
+            leaves_at: None,
             behind_since: None,
             queued,
             since_ms: now.mono_ms,
@@ -68,6 +69,8 @@ impl Hub {
             push_headers: Default::default(),
             query_url: None,
             query_headers: Default::default(),
+            cookies: request.cookies,
+            origin: request.origin,
         };
         connection.send(number, downstream::connected(&request.wsid, now.unix_ms).into(), outputs);
         self.connections.insert(number, connection);
@@ -228,6 +231,7 @@ impl Hub {
         &mut self,
         now: Now,
         number: ConnectionId,
+        token: Option<String>,
         outcome: Result<Claims, ErrorBody>,
         outputs: &mut Outputs,
     ) {
@@ -242,6 +246,8 @@ impl Hub {
                     return;
                 }
                 connection.claims = claims.clone();
+                // The application is asked with it from now on.
+                connection.auth = token;
                 let group = Arc::clone(&connection.group);
                 self.apply_rules(&group, claims, outputs);
                 self.validate(now, number, outputs);
@@ -338,6 +344,15 @@ impl Hub {
         }
         for (number, error) in ends {
             self.end(number, &error, outputs);
+        }
+        let leaves = |of: &Connection| of.leaves_at.is_some_and(|at| at <= now.mono_ms);
+        let leaving: Vec<ConnectionId> = self
+            .connections
+            .iter()
+            .filter_map(|(number, of)| leaves(of).then_some(*number))
+            .collect();
+        for number in leaving {
+            self.close(now, number, "connect again and say what is wanted", outputs);
         }
         let ids: Vec<Arc<str>> = self.groups.keys().cloned().collect();
         for id in ids {

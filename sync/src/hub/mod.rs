@@ -178,6 +178,8 @@ pub enum Input {
     Verified {
         /// Whose.
         connection: ConnectionId,
+        /// The token.
+        token: Option<String>,
         /// What it says, or why it is refused.
         outcome: Result<Claims, ErrorBody>,
     },
@@ -290,8 +292,8 @@ impl Hub {
                 self.refuse_message(connection, &problem, outputs);
             }
             Input::Closed { connection } => self.disconnect(now, connection),
-            Input::Verified { connection, outcome } => {
-                self.verified(now, connection, outcome, outputs);
+            Input::Verified { connection, token, outcome } => {
+                self.verified(now, connection, token, outcome, outputs);
             }
             Input::Transformed { request, outcome } => {
                 self.transformed(now, request, outcome, outputs);

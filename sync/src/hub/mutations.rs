@@ -8,6 +8,7 @@ use std::sync::Arc;
 use penstock::{Query, RowView, ValueRef, col};
 use serde_json::{Value as Json, json};
 
+use super::connection::For;
 use super::group::{Group, MutationResult, Touched};
 use super::live::{LiveId, Role, RowChange, User};
 use super::{Hub, Output, Outputs};
@@ -28,11 +29,8 @@ impl Hub {
         self.counters.mutations += push.mutations.len() as u64;
         outputs.push(Output::Push {
             connection: number,
-            user: connection.user.clone(),
-            auth: connection.auth.clone(),
+            caller: connection.caller(For::Mutations),
             claims: connection.claims.clone(),
-            url: connection.push_url.clone(),
-            headers: connection.push_headers.clone(),
             push,
         });
     }
@@ -51,7 +49,7 @@ impl Hub {
                 group: connection.group.to_string(),
                 client,
                 id,
-                auth: connection.auth.clone(),
+                caller: connection.caller(For::Mutations),
             });
         }
     }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Json;
 
 use super::Commit;
 use crate::claims::Claims;
 use crate::protocol::ConnectionId;
 use crate::protocol::upstream::Push;
+use crate::services::Caller;
 
 /// A question to the application: what named queries mean.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,14 +17,8 @@ pub struct Transform {
     pub request: u64,
     /// The client group.
     pub group: String,
-    /// The user that the client says it is.
-    pub user: Option<String>,
-    /// The token to show.
-    pub auth: Option<String>,
-    /// The endpoint that the client asks for, if it does.
-    pub url: Option<String>,
-    /// Further headers that the client asks for.
-    pub headers: Map<String, Json>,
+    /// On whose behalf.
+    pub caller: Caller,
     /// Each query: the clients' name for it, the application's, and the arguments.
     pub queries: Vec<(String, String, Vec<Json>)>,
 }
@@ -69,16 +64,10 @@ pub enum Output {
     Push {
         /// Whose.
         connection: ConnectionId,
-        /// The user.
-        user: Option<String>,
-        /// The token, for the application.
-        auth: Option<String>,
+        /// On whose behalf.
+        caller: Caller,
         /// What the token says.
         claims: Claims,
-        /// The endpoint that the client asks for, if it does.
-        url: Option<String>,
-        /// Further headers that the client asks for.
-        headers: Map<String, Json>,
         /// The mutations.
         push: Box<Push>,
     },
@@ -92,8 +81,8 @@ pub enum Output {
         client: String,
         /// Up to which.
         id: u64,
-        /// The token, for the application.
-        auth: Option<String>,
+        /// On whose behalf.
+        caller: Caller,
     },
 }
 

@@ -16,6 +16,10 @@ use crate::protocol::cookie::Cookie;
 use crate::protocol::downstream::{Piece, Poke, poke_end, poke_start, put_row};
 use crate::protocol::error::{ErrorBody, ErrorKind};
 
+/// How long a client is given to take in that its store is to be empty, in milliseconds. What it has not
+/// taken in when its connection ends is lost.
+const SETTLING_MS: u64 = 1000;
+
 /// Rows as they are put, each written once for all groups that are told of it.
 #[derive(Default)]
 pub(super) struct Encoder {
@@ -158,8 +162,11 @@ impl Hub {
             // Another history, or one that is forgotten: everything anew, at a version above it.
             let base = connection.cookie.as_deref().unwrap_or_default();
             poke.clear = true;
-            if let Some(theirs) = Cookie::parse(base) {
-                group.version = group.version.max(theirs.version);
+            match Cookie::parse(base) {
+                Some(theirs) => group.version = group.version.max(theirs.version),
+                // It comes from another server, which may have told it what of its wishes that server
+                // knows: it does not say them again before its store is empty.
+                None => connection.leaves_at = Some(now.mono_ms + SETTLING_MS),
             }
             group.version += 1;
             group.unsaved.head = true;

@@ -30,6 +30,10 @@ pub struct ConnectRequest {
     pub auth: Option<String>,
     /// The first message, unless it was too large for the header and comes as the first frame.
     pub init: Option<Box<InitConnection>>,
+    /// The header `Cookie`, for the application.
+    pub cookies: Option<String>,
+    /// The header `Origin`, for the application.
+    pub origin: Option<String>,
 }
 
 impl ConnectRequest {

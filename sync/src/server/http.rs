@@ -120,7 +120,11 @@ async fn upgrade(
     let counted = Counted::of(request.extensions());
     let protocol =
         headers.get(header::SEC_WEBSOCKET_PROTOCOL).and_then(|value| value.to_str().ok());
-    let parsed = ConnectRequest::parse(uri.path(), uri.query().unwrap_or_default(), protocol);
+    let given = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let mut parsed = ConnectRequest::parse(uri.path(), uri.query().unwrap_or_default(), protocol);
+    if let Ok(request) = &mut parsed {
+        (request.cookies, request.origin) = (given(header::COOKIE), given(header::ORIGIN));
+    }
     let bytes = shared.limits.frame_bytes;
     let upgrade = upgrade.max_message_size(bytes).max_frame_size(bytes);
     // A client that does not find its header in the answer never connects.

@@ -18,7 +18,7 @@ use super::clock::now;
 use super::socket::Frame;
 use crate::hub::{self, Hub, Input, Output, Report, Totals};
 use crate::protocol::ConnectionId;
-use crate::services::PushJob;
+use crate::services::{Caller, PushJob};
 
 /// How often time passes for the hub.
 const TICK: Duration = Duration::from_millis(100);
@@ -42,13 +42,7 @@ pub(crate) enum Command {
 /// Mutations of a group, or what is to be cleaned up after them, one after another.
 enum Job {
     Push(ConnectionId, Box<PushJob>),
-    CleanUp {
-        connection: ConnectionId,
-        group: String,
-        client: String,
-        id: u64,
-        auth: Option<String>,
-    },
+    CleanUp { connection: ConnectionId, group: String, client: String, id: u64, caller: Caller },
 }
 
 struct HubThread {
@@ -193,7 +187,7 @@ impl HubThread {
                 let shared = Arc::clone(&self.shared);
                 self.runtime.spawn(async move {
                     let outcome = shared.services.verify(token.as_deref(), user.as_deref()).await;
-                    tell(&shared.commands, Input::Verified { connection, outcome });
+                    tell(&shared.commands, Input::Verified { connection, token, outcome });
                 });
             }
             Output::Transform(ask) => {
@@ -205,14 +199,14 @@ impl HubThread {
             }
             // It is sent again to the next server, as it is not acknowledged here.
             Output::Push { .. } if self.shared.is_ending.load(Ordering::Acquire) => {}
-            Output::Push { connection, user, auth, claims, url, headers, push } => {
+            Output::Push { connection, caller, claims, push } => {
                 let group = push.group_id.clone();
-                let job = PushJob { user, auth, claims, url, headers, push };
+                let job = PushJob { caller, claims, push };
                 self.job(group, Job::Push(connection, Box::new(job)));
             }
-            Output::CleanUpResults { connection, group, client, id, auth } => {
+            Output::CleanUpResults { connection, group, client, id, caller } => {
                 let of = group.clone();
-                self.job(of, Job::CleanUp { connection, group, client, id, auth });
+                self.job(of, Job::CleanUp { connection, group, client, id, caller });
             }
         }
     }
@@ -261,8 +255,8 @@ async fn do_it(shared: &Shared, job: Job) {
             let span = tracing::debug_span!("push", connection = connection.0, group);
             (connection, shared.services.push(&job).instrument(span).await)
         }
-        Job::CleanUp { connection, group, client, id, auth } => {
-            let done = shared.services.clean_up(&group, &client, id, auth.as_deref()).await;
+        Job::CleanUp { connection, group, client, id, caller } => {
+            let done = shared.services.clean_up(&group, &client, id, &caller).await;
             (connection, done)
         }
     };

@@ -36,6 +36,14 @@ pub struct Store {
 }
 
 impl Store {
+    /// A store of which nothing is known but its cookie and the client's schema, `{"tables": …}`: that of
+    /// a client that comes from somewhere else.
+    pub fn at(cookie: &str, schema: &Json) -> Self {
+        let mut store = Self { cookie: Some(cookie.to_owned()), ..Self::default() };
+        store.learn_schema(schema);
+        store
+    }
+
     /// The cookie of the last poke that was applied; none before the first.
     pub fn cookie(&self) -> Option<&str> {
         self.cookie.as_deref()
