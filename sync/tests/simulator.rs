@@ -1,5 +1,5 @@
 //! Many clients, random queries coming and going, writes, sockets cut, servers that end, die and lose
-//! their state, clocks that jump: in one process, from a seed. At every rest each client holds exactly
+//! their state, clocks that jump and tokens that expire by them: in one process, from a seed. At every rest each client holds exactly
 //! the rows of its group's queries, and every frame keeps the rules of the protocol.
 //!
 //! `PENSTOCK_SIMULATOR_SEEDS=1000..3000` runs other schedules than the default ones.
@@ -74,6 +74,7 @@ fn every_client_converges_under_every_schedule() {
         total.behind,
         total.mutations,
         total.deletes,
+        total.expired,
     ];
     assert!(rare.iter().all(|count| *count > 20), "{total:?}");
 }

@@ -16,6 +16,7 @@ pub(crate) struct Tally {
     pub(crate) behind: u64,
     pub(crate) mutations: u64,
     pub(crate) deletes: u64,
+    pub(crate) expired: u64,
 }
 
 impl Tally {
@@ -32,5 +33,6 @@ impl Tally {
         self.behind += other.behind;
         self.mutations += other.mutations;
         self.deletes += other.deletes;
+        self.expired += other.expired;
     }
 }

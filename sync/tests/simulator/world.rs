@@ -162,6 +162,7 @@ impl World {
     pub(crate) fn note(&mut self, frame: &str) {
         self.tally.pokes += u64::from(frame.starts_with(r#"["pokeEnd""#));
         self.tally.clears += frame.matches(r#"{"op":"clear"}"#).count() as u64;
+        self.tally.expired += u64::from(frame.contains(r#""kind":"AuthInvalidated""#));
         self.tally.deletes += frame.matches(r#"{"op":"del","tableName""#).count() as u64;
     }
 
@@ -203,8 +204,8 @@ impl World {
             init,
             ..ConnectRequest::default()
         };
-        let request = Box::new(request);
-        self.input(Input::Connect { connection, request, claims: Claims::default(), queued })
+        let (request, claims) = (Box::new(request), self.claims());
+        self.input(Input::Connect { connection, request, claims, queued })
     }
 
     /// A client whose first message does not fit into the header says it.
@@ -323,12 +324,32 @@ impl World {
 
     pub(crate) fn pass_time(&mut self) -> Result<(), String> {
         let passed = [20, 300, 4000, 20_000][self.random.below(4)];
-        self.now.mono_ms += passed;
-        // The time of day jumps as it likes.
-        self.now.unix_ms = 1_700_000_000_000 + self.random.next() % 1_000_000_000;
+        // Now and then the machine has slept for a week.
+        let slept = if self.random.one_in(40) { 7 * 24 * 3_600_000 } else { 0 };
+        self.now.mono_ms += passed + slept;
+        self.set_time_of_day();
         let calls = self.random.below(3);
         self.kept.keep(calls);
         self.input(Input::Tick)
+    }
+
+    /// The time of day jumps as it likes, now and then to before all and to after all.
+    fn set_time_of_day(&mut self) {
+        self.now.unix_ms = match self.random.below(30) {
+            0 => 0,
+            1 => 4_102_444_800_000,
+            _ => 1_700_000_000_000 + self.random.next() % 1_000_000_000,
+        };
+    }
+
+    /// What the token of a client says: now and then, until when it is good.
+    fn claims(&mut self) -> Claims {
+        let mut claims = Claims::default();
+        if self.random.one_in(4) {
+            let until = self.now.unix_ms + 1000 + self.random.next() % 500_000_000;
+            claims.members.insert("exp".to_owned(), json!(until / 1000));
+        }
+        claims
     }
 
     pub(crate) fn restart(&mut self) -> Result<(), String> {
@@ -364,6 +385,9 @@ impl World {
         self.pushes.clear();
         self.tally.behind += self.hub.counters().fell_behind;
         self.runs += 1;
+        // A process counts its time from its start, and the time of day may be any after another boot.
+        self.now.mono_ms = self.random.next() % 2000;
+        self.set_time_of_day();
         self.hub = hub(&self.database, &self.kept, self.runs);
     }
 }
