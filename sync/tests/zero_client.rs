@@ -8,6 +8,8 @@ mod zero_client {
     mod client;
     mod conformance;
     mod driver;
+    mod errors;
+    mod forwarded;
     mod named;
     mod postgres;
     mod reading;

@@ -7,6 +7,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value as Json, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -25,7 +26,11 @@ pub(crate) struct Who {
     pub(crate) late: bool,
     /// Whether there are other clients in the group.
     pub(crate) alone: bool,
+    /// The other clients of the group that are open somewhere.
+    pub(crate) others: Vec<String>,
     pub(crate) version: u32,
+    /// Further headers of its upgrade.
+    pub(crate) headers: Vec<(&'static str, &'static str)>,
 }
 
 impl Who {
@@ -39,7 +44,9 @@ impl Who {
             schema,
             late: false,
             alone: true,
+            others: Vec::new(),
             version: 51,
+            headers: Vec::new(),
         }
     }
 }
@@ -73,13 +80,48 @@ impl Raw {
         store: Store,
         queries: Json,
     ) -> Result<Self, Error> {
-        let mut init = json!({"desiredQueriesPatch": queries, "activeClients": [who.client]});
+        Self::connect_with(port, who, store, queries, json!({})).await
+    }
+
+    /// The same with further members of `initConnection`.
+    ///
+    /// # Errors
+    /// The server refused the upgrade.
+    pub(crate) async fn connect_with(
+        port: u16,
+        who: &Who,
+        store: Store,
+        queries: Json,
+        more: Json,
+    ) -> Result<Self, Error> {
+        let active: Vec<&String> = who.others.iter().chain([&who.client]).collect();
+        let mut init = json!({"desiredQueriesPatch": queries, "activeClients": active});
         if store.is_empty() {
             init["clientSchema"] = who.schema.clone();
         }
+        for (name, value) in more.as_object().into_iter().flatten() {
+            init[name] = value.clone();
+        }
         let init = json!(["initConnection", init]);
+        let mut raw = Self::upgrade(port, who, store, (!who.late).then_some(&init)).await?;
+        if who.late {
+            raw.send(&init).await;
+        }
+        Ok(raw)
+    }
+
+    /// Connects as `who`, holding `store`, and says what it wants in the header or not yet.
+    ///
+    /// # Errors
+    /// The server refused the upgrade.
+    pub(crate) async fn upgrade(
+        port: u16,
+        who: &Who,
+        store: Store,
+        init: Option<&Json>,
+    ) -> Result<Self, Error> {
         let mut protocols = json!({});
-        if !who.late {
+        if let Some(init) = init {
             protocols["initConnectionMessage"] = init.clone();
         }
         if let Some(auth) = &who.auth {
@@ -102,19 +144,22 @@ impl Raw {
         let mut request = url.into_client_request()?;
         let value = protocol.parse().expect("escaped text is a header value");
         request.headers_mut().insert("Sec-WebSocket-Protocol", value);
+        for (name, value) in &who.headers {
+            request.headers_mut().insert(*name, HeaderValue::from_static(value));
+        }
         let (socket, response) = tokio_tungstenite::connect_async(request).await?;
         let upgrade = Upgrade {
             client: who.client.clone(),
             wsid,
             protocol,
             alone: who.alone,
-            init: (!who.late).then(|| init.clone()),
+            init: init.cloned(),
         };
         let mutation = store.last_mutation_id(&who.client);
         let mut session = Session::begin(upgrade, store);
         let echoed = response.headers().get("Sec-WebSocket-Protocol");
         session.accepted(echoed.and_then(|value| value.to_str().ok()));
-        let mut raw = Self {
+        Ok(Self {
             socket,
             session,
             client: who.client.clone(),
@@ -122,11 +167,7 @@ impl Raw {
             closed: false,
             mutation,
             bytes: 0,
-        };
-        if who.late {
-            raw.send(&init).await;
-        }
-        Ok(raw)
+        })
     }
 
     /// Sends a message. A socket that the server has closed takes it silently.
@@ -183,8 +224,12 @@ impl Raw {
 
     /// The next frame, if one comes soon: for what must not come.
     pub(crate) async fn next_or_idle(&mut self) -> Option<Received> {
-        let soon = std::time::Duration::from_millis(200);
-        tokio::time::timeout(soon, self.next()).await.ok()
+        self.next_within(std::time::Duration::from_millis(200)).await
+    }
+
+    /// The next frame, if one comes within a time.
+    pub(crate) async fn next_within(&mut self, time: std::time::Duration) -> Option<Received> {
+        tokio::time::timeout(time, self.next()).await.ok()
     }
 
     /// Receives until a condition holds of what the client has.
@@ -247,6 +292,11 @@ impl Raw {
     pub(crate) async fn close(mut self) -> Store {
         let _ = self.socket.close(None).await;
         self.check();
+        self.session.into_store()
+    }
+
+    /// Drops the socket without a word and whatever was broken; what it holds.
+    pub(crate) fn into_store(self) -> Store {
         self.session.into_store()
     }
 

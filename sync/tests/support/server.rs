@@ -60,7 +60,17 @@ impl Server {
 
     /// Serves a Postgres database, with further arguments.
     pub(crate) fn postgres(url: &str, more: &[&str]) -> Self {
-        Self::run(env!("CARGO_BIN_EXE_penstock-postgres-sync"), &["serve", url], more, &[])
+        Self::postgres_with(url, more, &[])
+    }
+
+    /// The same with variables of the environment.
+    pub(crate) fn postgres_with(
+        url: &str,
+        more: &[&str],
+        environment: &[(&'static str, String)],
+    ) -> Self {
+        let binary = env!("CARGO_BIN_EXE_penstock-postgres-sync");
+        Self::run(binary, &["serve", url], more, environment)
     }
 
     /// The same, as it listens and before it is ready.

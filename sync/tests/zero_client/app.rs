@@ -1,124 +1,97 @@
 //! The application's server: its endpoints for named queries and custom mutations.
 
-use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use penstock_postgres_harness as harness;
 use rusqlite::{OptionalExtension, Transaction};
 use serde_json::{Value as Json, json};
 
 use super::tracker::{connect, top, users};
+use crate::support::application::{Http, Request};
 
-/// What it does, and what it was asked.
-#[derive(Default)]
-pub(crate) struct Behaviour {
-    /// A status that it answers everything with.
-    pub(crate) status: Option<u16>,
-    /// The bodies of the requests that it answered otherwise, with their paths and tokens.
-    pub(crate) asked: Vec<(String, Option<String>, Json)>,
+/// Where its rows are.
+enum Rows {
+    Sqlite(PathBuf),
+    Postgres(String),
 }
 
-/// A running application server over a tracker's file. It goes on until the process ends.
+/// A running application server over a tracker's tables. It goes on until the process ends.
 pub(crate) struct App {
-    port: u16,
-    pub(crate) behaviour: Arc<Mutex<Behaviour>>,
+    http: Http,
+    /// A status that it answers everything with.
+    status: Arc<Mutex<Option<u16>>>,
 }
 
 impl App {
+    /// One over an SQLite file.
     pub(crate) fn start(file: &Path) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        let behaviour: Arc<Mutex<Behaviour>> = Arc::default();
-        let (file, shared) = (file.to_path_buf(), Arc::clone(&behaviour));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let (file, shared) = (file.clone(), Arc::clone(&shared));
-                std::thread::spawn(move || answer(stream, &file, &shared));
-            }
+        Self::over(Rows::Sqlite(file.to_path_buf()))
+    }
+
+    /// One over a Postgres.
+    pub(crate) fn postgres(url: &str) -> Self {
+        Self::over(Rows::Postgres(url.to_owned()))
+    }
+
+    fn over(rows: Rows) -> Self {
+        let status: Arc<Mutex<Option<u16>>> = Arc::default();
+        let shared = Arc::clone(&status);
+        let http = Http::start(move |request| {
+            let told = *shared.lock().expect("no holder panics");
+            answer(request, told, &rows)
         });
-        Self { port, behaviour }
+        Self { http, status }
     }
 
     /// The environment of a server that uses it.
     pub(crate) fn environment(&self) -> [(&'static str, String); 2] {
-        let url = |path: &str| format!("http://127.0.0.1:{}/{path}", self.port);
-        [("ZERO_QUERY_URL", url("query")), ("ZERO_MUTATE_URL", url("mutate"))]
+        [("ZERO_QUERY_URL", self.http.url("query")), ("ZERO_MUTATE_URL", self.http.url("mutate"))]
     }
 
     pub(crate) fn set_status(&self, status: Option<u16>) {
-        self.behaviour.lock().expect("no holder panics").status = status;
+        *self.status.lock().expect("no holder panics") = status;
+    }
+
+    /// What it was asked at a path, with a token that it does not refuse.
+    pub(crate) fn asked(&self, path: &str) -> Vec<Request> {
+        let mut asked = self.http.requests();
+        asked.retain(|of| of.path.starts_with(path) && of.token() != Some("expired"));
+        asked
     }
 
     /// The names of the queries that it was asked for, in order.
     pub(crate) fn names_asked(&self) -> Vec<String> {
-        let behaviour = self.behaviour.lock().expect("no holder panics");
-        let asked = behaviour.asked.iter().filter(|(path, ..)| path.starts_with("/query"));
-        let queries = asked.flat_map(|(_, _, body)| body[1].as_array().into_iter().flatten());
+        let asked = self.asked("/query");
+        let queries = asked.iter().flat_map(|of| of.body[1].as_array().into_iter().flatten());
         queries.filter_map(|query| query["name"].as_str()).map(str::to_owned).collect()
     }
 
     /// The tokens with which it was asked, without repetitions.
     pub(crate) fn tokens(&self) -> Vec<Option<String>> {
-        let behaviour = self.behaviour.lock().expect("no holder panics");
-        let mut tokens: Vec<_> =
-            behaviour.asked.iter().map(|(_, token, _)| token.clone()).collect();
+        let asked = self.asked("/");
+        let mut tokens: Vec<_> = asked.iter().map(|of| of.token().map(str::to_owned)).collect();
         tokens.dedup();
         tokens
     }
 }
 
-/// Reads one request and answers it.
-fn answer(mut stream: TcpStream, file: &Path, shared: &Mutex<Behaviour>) {
-    let mut reader = BufReader::new(stream.try_clone().expect("a handle"));
-    let mut lines = Vec::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).unwrap_or(0) == 0 {
-            return;
-        }
-        match line.trim_end() {
-            "" => break,
-            line => lines.push(line.to_owned()),
-        }
-    }
-    let path = lines[0].split(' ').nth(1).unwrap_or_default().to_owned();
-    let headers: BTreeMap<String, &str> = lines[1..]
-        .iter()
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.to_lowercase(), value.trim()))
-        .collect();
-    let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-    let mut body = vec![0; length];
-    if reader.read_exact(&mut body).is_err() {
-        return;
-    }
-    let body: Json = serde_json::from_slice(&body).unwrap_or(Json::Null);
-    let token = headers.get("authorization").map(|value| value.replace("Bearer ", ""));
-    let status = shared.lock().expect("no holder panics").status;
-    let (status, answer) = match (status, token.as_deref()) {
+fn answer(request: &Request, told: Option<u16>, rows: &Rows) -> (u16, Json) {
+    match (told, request.token()) {
         (Some(status), _) => (status, json!({"error": "as it was told"})),
         (None, Some("expired")) => (401, json!({"error": "expired"})),
         (None, token) => {
-            // A token is the name of its user.
-            let user = token.map_or(Json::Null, Json::from);
-            let answer = if path.starts_with("/query") {
-                queries(&body, &user)
+            // A token is the name of its user, and what comes after a dash tells tokens apart.
+            let user = token.map(|token| token.split('-').next().unwrap_or_default());
+            let user = user.map_or(Json::Null, Json::from);
+            let answer = if request.path.starts_with("/query") {
+                queries(&request.body, &user)
             } else {
-                mutations(&body, &user, file)
+                mutations(&request.body, &user, rows)
             };
-            let asked = (path, token.map(str::to_owned), body);
-            shared.lock().expect("no holder panics").asked.push(asked);
             (200, answer)
         }
-    };
-    let answer = answer.to_string();
-    let head = format!(
-        "HTTP/1.1 {status} Told\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        answer.len()
-    );
-    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(answer.as_bytes()));
+    }
 }
 
 fn queries(body: &Json, user: &Json) -> Json {
@@ -140,25 +113,52 @@ fn queries(body: &Json, user: &Json) -> Json {
     json!({"kind": "QueryResponse", "userID": user, "queries": queries})
 }
 
-fn mutations(body: &Json, user: &Json, file: &Path) -> Json {
+fn mutations(body: &Json, user: &Json, rows: &Rows) -> Json {
     let group = body["clientGroupID"].as_str().unwrap_or_default();
     let mut results = Vec::new();
     for mutation in body["mutations"].as_array().into_iter().flatten() {
-        let mut file = connect(file);
-        let transaction = file.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate);
-        let transaction = transaction.expect("a transaction");
-        if mutation["name"] == "_zero_cleanupResults" {
-            let args = &mutation["args"][0];
-            let sql = "DELETE FROM _zero_mutations WHERE clientID = ? AND mutationID <= ?";
-            let up_to = args["upToMutationID"].as_i64();
-            transaction.execute(sql, (args["clientID"].as_str(), up_to)).expect("a delete");
-        } else {
+        let result = match rows {
+            Rows::Sqlite(file) => in_sqlite(file, group, mutation),
+            Rows::Postgres(url) => in_postgres(url, group, mutation),
+        };
+        if let Some(result) = result {
             let id = json!({"clientID": mutation["clientID"], "id": mutation["id"]});
-            results.push(json!({"id": id, "result": carry_out(&transaction, group, mutation)}));
+            results.push(json!({"id": id, "result": result}));
         }
-        transaction.commit().expect("a commit");
     }
     json!({"kind": "MutateResponse", "userID": user, "mutations": results})
+}
+
+/// The result of a mutation that the application rejects.
+fn rejection(mutation: &Json) -> Option<Json> {
+    let message = mutation["args"][0]["reject"].as_str()?;
+    Some(json!({"error": "app", "message": message, "details": {"code": 7}}))
+}
+
+/// What is stored for what the client wrote: not what it guessed.
+fn titles(mutation: &Json) -> impl Iterator<Item = (String, &str)> {
+    mutation["args"][0]["ops"].as_array().into_iter().flatten().map(|op| {
+        assert_eq!((op["table"].as_str(), op["op"].as_str()), (Some("issue"), Some("update")));
+        let title = format!("{}!", op["value"]["title"].as_str().unwrap_or_default());
+        (title, op["value"]["id"].as_str().expect("an id"))
+    })
+}
+
+fn in_sqlite(file: &Path, group: &str, mutation: &Json) -> Option<Json> {
+    let mut file = connect(file);
+    let transaction = file.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate);
+    let transaction = transaction.expect("a transaction");
+    let result = if mutation["name"] == "_zero_cleanupResults" {
+        let args = &mutation["args"][0];
+        let sql = "DELETE FROM _zero_mutations WHERE clientID = ? AND mutationID <= ?";
+        let up_to = args["upToMutationID"].as_i64();
+        transaction.execute(sql, (args["clientID"].as_str(), up_to)).expect("a delete");
+        None
+    } else {
+        Some(carry_out(&transaction, group, mutation))
+    };
+    transaction.commit().expect("a commit");
+    result
 }
 
 /// What the library of an application does: the number and the rows in one transaction.
@@ -173,20 +173,54 @@ fn carry_out(transaction: &Transaction<'_>, group: &str, mutation: &Json) -> Jso
     let sql = "INSERT INTO _zero_clients(clientGroupID, clientID, lastMutationID) VALUES (?, ?, ?)
         ON CONFLICT DO UPDATE SET lastMutationID = excluded.lastMutationID";
     transaction.execute(sql, (group, client, id)).expect("a number");
-    let args = &mutation["args"][0];
-    if let Some(message) = args["reject"].as_str() {
-        let result = json!({"error": "app", "message": message, "details": {"code": 7}});
+    if let Some(result) = rejection(mutation) {
         let sql = "INSERT INTO _zero_mutations VALUES (?, ?, ?, ?)";
         transaction.execute(sql, (group, client, id, result.to_string())).expect("a result");
         return result;
     }
-    for op in args["ops"].as_array().into_iter().flatten() {
-        let value = &op["value"];
-        assert_eq!((op["table"].as_str(), op["op"].as_str()), (Some("issue"), Some("update")));
-        // What is stored is not what the client guessed.
-        let title = format!("{}!", value["title"].as_str().unwrap_or_default());
+    for (title, issue) in titles(mutation) {
         let sql = "UPDATE issue SET title = ? WHERE id = ?";
-        transaction.execute(sql, (title, value["id"].as_str())).expect("an update");
+        transaction.execute(sql, (title, issue)).expect("an update");
     }
     json!({})
+}
+
+/// The same with the tables that the server keeps in a Postgres.
+fn in_postgres(url: &str, group: &str, mutation: &Json) -> Option<Json> {
+    let database = harness::Client::connect(url).expect("the database");
+    let text = |value: &str| format!("'{}'", value.replace('\'', "''"));
+    let run = |sql: String| database.sql(&sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    if mutation["name"] == "_zero_cleanupResults" {
+        let args = &mutation["args"][0];
+        let client = text(args["clientID"].as_str().expect("a client"));
+        let up_to = &args["upToMutationID"];
+        run(format!(
+            r#"DELETE FROM zero_0.mutations WHERE "clientID" = {client} AND "mutationID" <= {up_to}"#
+        ));
+        return None;
+    }
+    let client = text(mutation["clientID"].as_str().expect("a client"));
+    let (group, id) = (text(group), mutation["id"].as_u64().expect("a number"));
+    let last = run(format!(
+        r#"BEGIN; INSERT INTO zero_0.clients AS c ("clientGroupID", "clientID", "lastMutationID")
+            VALUES ({group}, {client}, 1) ON CONFLICT ("clientGroupID", "clientID")
+            DO UPDATE SET "lastMutationID" = c."lastMutationID" + 1 RETURNING "lastMutationID""#
+    ));
+    let last = last[0][0].as_deref().and_then(|last| last.parse::<u64>().ok()).expect("a number");
+    if last > id {
+        run("ROLLBACK".to_owned());
+        return Some(json!({"error": "alreadyProcessed"}));
+    }
+    assert_eq!(last, id, "mutations come in order");
+    let result = rejection(mutation);
+    if let Some(result) = &result {
+        let result = text(&result.to_string());
+        run(format!("INSERT INTO zero_0.mutations VALUES ({group}, {client}, {id}, {result})"));
+    } else {
+        for (title, issue) in titles(mutation) {
+            run(format!("UPDATE issue SET title = {} WHERE id = {}", text(&title), text(issue)));
+        }
+    }
+    run("COMMIT".to_owned());
+    Some(result.unwrap_or_else(|| json!({})))
 }

@@ -28,13 +28,20 @@ fn named_top(limit: u64) -> Query {
 #[test]
 fn the_application_says_what_a_name_means() {
     let (tracker, app, server) = with_app();
-    let client = client(&server, "u1", "u1");
+    names_mean(&app, &server, |sql| tracker.write(sql));
+}
+
+/// Named queries are what the application says, and stay so.
+pub(crate) fn names_mean(app: &App, server: &Server, write: impl Fn(&str)) {
+    let client = client(server, "u1", "u1");
     let (view, people) =
         (client.view(&named_top(2)), client.view(&users().named("users", json!([]))));
     assert_eq!(column(&view.complete(), "id"), ["i10", "i9"]);
     assert_eq!(column(&people.complete(), "id"), ["u1", "u2"]);
-    tracker.write("DELETE FROM issue WHERE id = 'i10'");
+    write("DELETE FROM issue WHERE id = 'i10'");
     view.until("without it", |shown| column(&shown.data, "id") == ["i9", "i8"]);
+    let boom = client.view(&users().named("boom", json!([]))).fails();
+    assert_eq!(boom["message"], "boom, said the application");
     let asked = app.names_asked();
     assert!(asked.iter().any(|name| name == "top") && asked.iter().any(|name| name == "users"));
     assert_eq!(app.tokens(), [Some("u1".to_owned())]);
@@ -65,7 +72,16 @@ fn a_query_that_fails_leaves_the_others_alone() {
 #[test]
 fn custom_mutations_land_and_rejected_ones_roll_back() {
     let (tracker, _app, server) = with_app();
-    let client = client(&server, "u1", "u1");
+    mutations_land(&server, || {
+        let count = "SELECT count(*) FROM _zero_mutations";
+        tracker.connect().query_row(count, (), |row| row.get::<_, i64>(0)).expect("a count") == 0
+    });
+}
+
+/// Custom mutations are carried out by the application, or rejected; `has_no_results` says whether the
+/// results of those that failed are gone.
+pub(crate) fn mutations_land(server: &Server, has_no_results: impl Fn() -> bool) {
+    let client = client(server, "u1", "u1");
     let view = client.view(&named_top(1));
     view.complete();
     let rename = |title: &str| json!({"ops": [{"op": "update", "table": "issue", "value": {"id": "i10", "title": title}}]});
@@ -94,10 +110,7 @@ fn custom_mutations_land_and_rejected_ones_roll_back() {
     assert_eq!(outcome["error"]["details"], json!({"code": 7}));
     view.until("rolled back", |shown| shown.data[0]["title"] == "Mine!");
     // The result is acknowledged, and then forgotten.
-    penstock_postgres_harness::until("no results", || {
-        let count = "SELECT count(*) FROM _zero_mutations";
-        tracker.connect().query_row(count, (), |row| row.get::<_, i64>(0)).expect("a count") == 0
-    });
+    penstock_postgres_harness::until("no results", has_no_results);
     client.custom("after", rename("After"));
     assert_eq!(client.outcome("after", "server")["type"], "success");
     view.until("the last", |shown| shown.data[0]["title"] == "After!");
@@ -122,9 +135,15 @@ fn an_application_that_refuses_a_token_is_asked_again_with_another() {
     assert_eq!(app.tokens(), [Some("u1".to_owned())]);
     // Refreshed while it is connected: the connection stays.
     let before = client.states();
-    client.connect(Some("u1"));
+    client.connect(Some("u1-again"));
     client.view(&users().named("users", json!([]))).complete();
     assert_eq!(client.states(), before);
+    // The application is shown the new one from then on, also with mutations.
+    client.custom("later", json!({"ops": []}));
+    assert_eq!(client.outcome("later", "server")["type"], "success");
+    let last = |path: &str| app.asked(path).last().and_then(|of| of.token().map(str::to_owned));
+    assert_eq!(last("/query").as_deref(), Some("u1-again"));
+    assert_eq!(last("/mutate").as_deref(), Some("u1-again"));
 }
 
 #[test]

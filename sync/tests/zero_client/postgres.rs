@@ -3,8 +3,10 @@
 use penstock_postgres_harness as harness;
 use serde_json::{Value as Json, json};
 
+use super::app::App;
 use super::client::{Query, same};
 use super::driver::fresh_name;
+use super::named::{mutations_land, names_mean};
 use super::tracker::{client, column, is, related, top, users};
 use crate::support::server::{Folder, Server};
 
@@ -33,17 +35,31 @@ struct Served {
 fn serve() -> Served {
     let postgres = harness::Server::fast().expect("a Postgres");
     postgres.sql(TABLES).expect("tables");
+    over(postgres, &["--allow-all"], &[])
+}
+
+/// A server over the database, with further arguments and variables of its environment.
+fn over(
+    postgres: harness::Server,
+    more: &[&str],
+    environment: &[(&'static str, String)],
+) -> Served {
     let folder = Folder::new(&format!("postgres-{}", fresh_name()));
     let path = |name: &str| folder.file(name).to_string_lossy().into_owned();
     let (replica, state) = (path("replica.db"), path("state.db"));
-    let more = ["--replica", &replica, "--state", &state, "--allow-all"];
-    let server = Server::postgres(&postgres.url(), &more);
+    let more = [&["--replica", &replica, "--state", &state], more].concat();
+    let server = Server::postgres_with(&postgres.url(), &more, environment);
     Served { postgres, server, _folder: folder }
 }
 
 impl Served {
     fn sql(&self, sql: &str) {
         self.postgres.sql(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// Whether the server's tables hold no results of mutations.
+    fn has_no_results(&self) -> bool {
+        self.is_true("SELECT NOT EXISTS(SELECT FROM zero_0.mutations)")
     }
 
     fn is_true(&self, sql: &str) -> bool {
@@ -136,4 +152,14 @@ fn a_restart_of_the_server_or_of_postgres_goes_unnoticed() {
     people.until("the name", |shown| column(&shown.data, "name") == ["Ada", "Grace", "E. W."]);
     let told = client.told();
     assert_eq!((&told["stateNotFound"], &told["updateNeeded"]), (&json!(0), &json!([])), "{told}");
+}
+
+#[test]
+fn the_application_answers_for_names_and_mutations_over_postgres() {
+    let postgres = harness::Server::fast().expect("a Postgres");
+    postgres.sql(TABLES).expect("tables");
+    let app = App::postgres(&postgres.url());
+    let served = over(postgres, &[], &app.environment());
+    mutations_land(&served.server, || served.has_no_results());
+    names_mean(&app, &served.server, |sql| served.sql(sql));
 }

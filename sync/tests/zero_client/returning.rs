@@ -1,10 +1,13 @@
 //! Clients that lose their connection, and servers that come back.
 
+use std::sync::{Arc, Mutex};
+
 use penstock_postgres_harness::Proxy;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::client::same;
 use super::tracker::{Tracker, client, column, top, users};
+use crate::support::relay::{Passes, Relay, Way};
 use crate::support::server::Server;
 
 fn proxied(server: &Server) -> (Proxy, String) {
@@ -131,4 +134,80 @@ fn a_connection_that_goes_silent_is_replaced() {
     tracker.write("DELETE FROM issue WHERE id = 'i10'");
     view.until("without it", |shown| column(&shown.data, "id") == ["i9", "i8"]);
     assert!(proxy.connections_made() > 1);
+}
+
+/// Makes of this server's frames those of another: with cookies that this one cannot know, and telling
+/// the client which of its queries are known to be wanted.
+fn as_another(frame: &str, url: &str, pokes: &mut u64) -> String {
+    let mut message: Json = serde_json::from_str(frame).expect("JSON");
+    let cookie = |pokes: u64| if pokes == 0 { Json::Null } else { json!(format!("6{pokes:08}")) };
+    match message[0].as_str() {
+        Some("pokeStart") => message[1]["baseCookie"] = cookie(*pokes),
+        Some("pokePart") => {
+            let parameters = url.split(['?', '&']).filter_map(|pair| pair.split_once('='));
+            let client =
+                parameters.filter(|(name, _)| *name == "clientID").map(|(_, id)| id).next();
+            if let Some(got) = message[1].get("gotQueriesPatch").cloned() {
+                message[1]["desiredQueriesPatches"] = json!({client.expect("a client"): got});
+            }
+        }
+        Some("pokeEnd") => {
+            *pokes += 1;
+            message[1]["cookie"] = cookie(*pokes);
+        }
+        _ => {}
+    }
+    message.to_string()
+}
+
+#[test]
+fn a_client_of_another_server_is_taken_over() {
+    let tracker = Tracker::new();
+    let mut server = tracker.serve();
+    let (pokes, upgrades) = (Mutex::new(0), Arc::new(Mutex::new(Vec::<String>::new())));
+    let noted = Arc::clone(&upgrades);
+    let relay = Relay::to(server.port(), move |way, url, frame| {
+        if frame.starts_with("[\"connected\"") {
+            noted.lock().expect("no holder panics").push(url.to_owned());
+        }
+        match way == Way::ToClient && url.contains("baseCookie=&") {
+            true => {
+                let mut pokes = pokes.lock().expect("no holder panics");
+                Passes::Instead(vec![as_another(frame, url, &mut pokes)])
+            }
+            false => Passes::AsItIs,
+        }
+    });
+    let client = client(&relay.url());
+    let (view, people) = (client.view(&top(2)), client.view(&users()));
+    assert_eq!(column(&view.complete(), "id"), ["i10", "i9"]);
+    people.complete();
+    server.kill();
+    for file in ["state.db", "state.db-wal", "state.db-shm"] {
+        let _ = std::fs::remove_file(tracker.state().with_file_name(file));
+    }
+    tracker.write("DELETE FROM issue WHERE id = 'i10'");
+    client.crud(
+        "away",
+        json!([{"op": "update", "table": "issue", "value": {"id": "i9", "title": "Away"}}]),
+    );
+    server.start();
+    relay.point_to(server.port());
+    view.until("without it", |shown| {
+        shown.of == "complete" && column(&shown.data, "id") == ["i9", "i8"]
+    });
+    people.until("the people", |shown| shown.of == "complete" && shown.data[1]["name"] == "Grace");
+    penstock_postgres_harness::until("stored", || {
+        let title = "SELECT title FROM issue WHERE id = 'i9'";
+        tracker.connect().query_row(title, (), |row| row.get::<_, String>(0)).expect("a title")
+            == "Away"
+    });
+    tracker.write("UPDATE issue SET title = 'Live' WHERE id = 'i8'");
+    view.until("live", |shown| shown.data[1]["title"] == "Live");
+    let told = client.told();
+    assert_eq!((&told["stateNotFound"], &told["updateNeeded"]), (&json!(0), &json!([])), "{told}");
+    let upgrades = upgrades.lock().expect("no holder panics");
+    let from = |start: &str| upgrades.iter().filter(|url| url.contains(start)).count();
+    assert_eq!((from("baseCookie=&"), from("baseCookie=6")), (1, 1), "{upgrades:?}");
+    assert_eq!(from("baseCookie=z"), 1, "{upgrades:?}");
 }
