@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension};
 use serde_json::{Value as Json, json};
 
 use super::recording::recorded;
-use crate::support::http::{Http, Request};
+use crate::support::application::{Http, Request};
 use crate::support::server::{Folder, LONG, Server};
 
 /// How many issues there are.
