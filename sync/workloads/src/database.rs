@@ -88,8 +88,10 @@ impl Database {
     pub fn filled(source: Source, rows: u32, durable: bool) -> Result<Database, String> {
         Ok(match source {
             Source::Postgres => {
-                let options =
-                    Options { fsync: durable, settings: fixture::settings(), ..Options::default() };
+                let mut settings = fixture::settings();
+                // What does not wait for the disk is sent to nobody before it is there.
+                settings.push("wal_writer_delay = '10ms'".to_owned());
+                let options = Options { fsync: durable, settings, ..Options::default() };
                 let installation = Installation::newest().map_err(text)?;
                 let server = Server::start(&installation, options).map_err(text)?;
                 fixture::fill(&server, rows).map_err(text)?;

@@ -1,5 +1,7 @@
 //! A server with its clients, and the proof that they are right.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -11,8 +13,10 @@ use crate::load::remote::Generator;
 use crate::oracle::expected;
 use crate::process::Process;
 
-/// How long a server may take until it listens.
+/// How long a server may take until it is ready.
 const START_PATIENCE: Duration = Duration::from_secs(300);
+/// How often it is looked whether it is ready.
+const LOOK_PAUSE: Duration = Duration::from_millis(5);
 /// How long the last write may take to arrive.
 const ARRIVAL_PATIENCE: Duration = Duration::from_secs(120);
 
@@ -37,7 +41,7 @@ pub struct Subject {
     pub generator: Generator,
     /// `HOST:PORT` of the server.
     pub address: String,
-    /// How long the server took until it listened.
+    /// How long the server took until it was ready.
     pub start_to_ready: Duration,
     /// The issues that are written.
     pub ids: Vec<String>,
@@ -84,6 +88,12 @@ impl Subject {
                 break address.trim().to_owned();
             }
         };
+        while !is_ready(&address) {
+            if began.elapsed() > START_PATIENCE {
+                return Err("the server is not ready".to_owned());
+            }
+            std::thread::sleep(LOOK_PAUSE);
+        }
         let start_to_ready = began.elapsed();
         let generator = match &programs.load {
             Some(program) => Generator::process(program, &address, groups_max, wants)?,
@@ -167,6 +177,19 @@ impl Subject {
         }
         if rows == 0 { Err("there was nothing to compare".to_owned()) } else { Ok(rows) }
     }
+}
+
+/// Whether a server says that clients are served.
+fn is_ready(address: &str) -> bool {
+    let asked = || -> std::io::Result<String> {
+        let mut socket = TcpStream::connect(address)?;
+        socket.set_read_timeout(Some(START_PATIENCE))?;
+        write!(socket, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    asked().is_ok_and(|answer| answer.starts_with("HTTP/1.1 200"))
 }
 
 /// Issues that are in a list of every client and stay there while they are written.

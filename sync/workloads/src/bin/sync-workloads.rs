@@ -28,7 +28,7 @@ USAGE: sync-workloads [OPTIONS]
   --help              this text
 
 METRICS
-  start_to_ready      µs from starting the server until it listens, all tables copied; start_cpu µs of
+  start_to_ready      µs from starting the server until it is ready, all tables copied; start_cpu µs of
                       its processor time for it
   first_client        µs from connecting until five queries are complete; next_client the same for
                       others after it

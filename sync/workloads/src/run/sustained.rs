@@ -59,8 +59,11 @@ pub(super) fn sustained(
     while rate > 0 && rate <= RATE_MAX && halvings <= HALVINGS {
         let trial = attempt(subject, rate, groups)?;
         eprintln!(
-            "{rate}/s: pace {:.2}, lag {:.0} ms, 99 of 100 within {:.0} ms, at most {:.0} ms: {}",
+            "{rate}/s: {:.2} of it written, {:.0} µs of the server and {:.0} µs of the clients each, \
+             lag {:.0} ms, 99 of 100 within {:.0} ms, at most {:.0} ms: {}",
             trial.pace,
+            trial.server_cpu,
+            trial.load_cpu,
             trial.lags.p50 / 1e3,
             trial.lags.p99 / 1e3,
             trial.lags.max / 1e3,
