@@ -43,10 +43,12 @@ impl Hub {
                 return;
             }
         };
-        let same = |(_, of): &(&ConnectionId, &Connection)| {
-            of.group == group && of.client == request.client_id
+        let same = |number: &&ConnectionId| {
+            let of = self.connections.get(number);
+            of.is_some_and(|of| of.client == request.client_id)
         };
-        if let Some((&earlier, _)) = self.connections.iter().find(same) {
+        let of_group = self.groups.get(&group).map(|group| &group.connections);
+        if let Some(earlier) = of_group.into_iter().flatten().find(same).copied() {
             self.close(now, earlier, "the client has connected anew", outputs);
         }
         let base = request.base_cookie.clone().map_or(Base::Empty, Base::Text);

@@ -15,6 +15,7 @@ use penstock::{Database, Error, Patch, Query, RowView, Subscription};
 use super::Wake;
 use super::commit::{Commit, Committing};
 
+mod due;
 mod filling;
 mod taking;
 

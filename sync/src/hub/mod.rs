@@ -24,7 +24,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use penstock::{Database, Error};
 use serde_json::Value as Json;
@@ -265,7 +265,26 @@ impl Hub {
     /// Whether there is more to tell at once: then [`Input::Data`] is due.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
-        self.lives.is_dirty() || self.lives.is_filling() || !self.attaching.is_empty()
+        self.lives.is_dirty() || self.is_filling()
+    }
+
+    /// Whether clients wait for queries to be filled: then [`Input::Data`] is due.
+    #[must_use]
+    pub fn is_filling(&self) -> bool {
+        self.lives.is_filling() || !self.attaching.is_empty()
+    }
+
+    /// Whether what has changed can be told by now: not while callbacks of its commit are yet to come.
+    #[must_use]
+    pub fn can_advance(&self) -> bool {
+        self.lives.can_advance()
+    }
+
+    /// How many clients have been told more than has been sent to them, counted up to a limit.
+    #[must_use]
+    pub fn waiting(&self, limit: usize) -> usize {
+        let waits = |of: &&Connection| of.queued.load(Ordering::Relaxed) > 0;
+        self.connections.values().filter(waits).take(limit).count()
     }
 
     /// Whether something was committed that clients are still to be told of.
@@ -326,11 +345,11 @@ impl Hub {
         self.follow_schema(outputs);
         for Advanced { live, changes, commit } in self.lives.advance()? {
             let Some(of) = self.lives.get(live) else { continue };
-            for user in of.users().clone() {
+            for user in of.users() {
                 let Some(group) = self.groups.get_mut(&user.group) else { continue };
                 let touched = self.touched.entry(Arc::clone(&user.group)).or_default();
                 touched.commit = Commit::first(touched.commit, commit);
-                let attaching = self.attaching.get(&user).filter(|of| of.is_taking(live));
+                let attaching = self.attaching.get(user).filter(|of| of.is_taking(live));
                 group.take_all(&user.role, &changes, attaching, touched);
             }
             self.counters.row_changes += changes.len() as u64;

@@ -24,6 +24,12 @@ use crate::services::{Caller, PushJob};
 const TICK: Duration = Duration::from_millis(100);
 /// How many inputs are taken before their outputs are handed on.
 const AT_ONCE: usize = 256;
+/// How long to wait for what is about to come: callbacks of a commit, or frames on their way.
+const SETTLING: Duration = Duration::from_micros(200);
+/// While more sockets than these have frames to send, what is committed meanwhile is told together…
+const CROWD: usize = 16;
+/// …but none waits longer for it than this, in milliseconds.
+const CROWD_MS: u64 = 20;
 
 /// What the thread is asked.
 pub(crate) enum Command {
@@ -53,6 +59,8 @@ struct HubThread {
     /// By group.
     jobs: HashMap<String, UnboundedSender<Job>, ahash::RandomState>,
     woken: Arc<AtomicBool>,
+    /// When what is committed was last told.
+    told_ms: u64,
 }
 
 pub(super) fn start(
@@ -77,7 +85,7 @@ pub(super) fn start(
             .measured(Arc::clone(&shared.measures))
             .committing(Arc::new(move || health.committing()));
         let (sockets, jobs) = (HashMap::with_hasher(hasher()), HashMap::with_hasher(hasher()));
-        HubThread { hub, shared, runtime, sockets, jobs, woken }.run(&inbox);
+        HubThread { hub, shared, runtime, sockets, jobs, woken, told_ms: 0 }.run(&inbox);
     })
 }
 
@@ -85,19 +93,23 @@ impl HubThread {
     fn run(mut self, inbox: &Receiver<Command>) {
         let mut ticked = now().mono_ms;
         loop {
-            let first = if self.hub.is_dirty() {
-                Ok(Command::Input(Input::Data))
-            } else {
-                inbox.recv_timeout(TICK)
-            };
-            let mut inputs = match first {
-                Ok(command) => vec![command],
-                Err(RecvTimeoutError::Timeout) => Vec::new(),
+            let first = match inbox.recv_timeout(self.pause()) {
+                Ok(command) => Some(command),
+                Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
+            let mut inputs: Vec<Command> = first.into_iter().collect();
             inputs.extend(inbox.try_iter().take(AT_ONCE));
             for command in inputs {
-                if !self.command(command) {
+                if matches!(command, Command::Input(Input::Data)) {
+                    self.woken.store(false, Ordering::Release);
+                } else if !self.command(command) {
+                    return;
+                }
+            }
+            if self.is_due() {
+                self.told_ms = now().mono_ms;
+                if !self.input(Input::Data) {
                     return;
                 }
             }
@@ -107,6 +119,22 @@ impl HubThread {
                     return;
                 }
             }
+        }
+    }
+
+    /// Whether there is something to tell, and it would not only make a crowd larger.
+    fn is_due(&self) -> bool {
+        let crowd = || self.hub.waiting(CROWD + 1) > CROWD;
+        let lately = now().mono_ms.saturating_sub(self.told_ms) < CROWD_MS;
+        self.hub.is_filling() || (self.hub.can_advance() && !(lately && crowd()))
+    }
+
+    /// How long to wait for a command.
+    fn pause(&self) -> Duration {
+        match self.hub.is_dirty() {
+            true if self.is_due() => Duration::ZERO,
+            true => SETTLING,
+            false => TICK,
         }
     }
 
@@ -141,9 +169,6 @@ impl HubThread {
     }
 
     fn input(&mut self, input: Input) -> bool {
-        if matches!(input, Input::Data) {
-            self.woken.store(false, Ordering::Release);
-        }
         let closed = match &input {
             Input::Closed { connection } => Some(*connection),
             _ => None,
