@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use penstock::operators::row_set::RowIdentity;
-use penstock::{Database, Error, Patch, Query, RowView, Subscription};
+use penstock::{Budget, Database, Error, Params, Patch, Query, RowView, Subscription};
 
 use super::Wake;
 use super::commit::{Commit, Committing};
 
+mod advancing;
 mod filling;
 
 /// A map with a fixed hasher.
@@ -87,6 +88,8 @@ pub(crate) struct Live {
     commit: Option<Commit>,
     pub(crate) hydrated_us: u64,
     pub(crate) advances: u64,
+    /// What it may still cost.
+    budget: Budget,
 }
 
 impl Live {
@@ -138,6 +141,8 @@ pub(crate) struct Lives {
     cut: u64,
     /// Whether there may be live queries that nobody uses.
     has_unused: bool,
+    /// Those whose sets of rows have become too large to be kept.
+    lost: Vec<LiveId>,
 }
 
 fn identity(row: &RowView) -> RowIdentity {
@@ -158,6 +163,7 @@ impl Lives {
             filling: VecDeque::new(),
             cut: 0,
             has_unused: false,
+            lost: Vec::new(),
         }
     }
 
@@ -194,26 +200,30 @@ impl Lives {
     }
 
     /// The live query of this key, made if it is not there. It has no users yet; the caller adds one
-    /// or [sweeps](Lives::sweep). Cost: a hydration if it is new.
+    /// or [sweeps](Lives::sweep). Cost: a hydration if it is new, within the budget.
     pub(crate) fn find_or_make(
         &mut self,
         key: &str,
+        budget: Budget,
         query: impl FnOnce() -> Result<Query, Error>,
     ) -> Result<LiveId, Error> {
         match self.by_key.get(key) {
             Some(id) => Ok(*id),
-            None => self.make(key, |database| database.subscribe(query()?)),
+            None => self.make(key, budget, |database, budget| {
+                Ok((database.subscribe_within(query()?, &Params::default(), budget)?, budget))
+            }),
         }
     }
 
     fn make(
         &mut self,
         key: &str,
-        subscribe: impl FnOnce(&Database) -> Result<Subscription, Error>,
+        budget: Budget,
+        subscribe: impl FnOnce(&Database, Budget) -> Result<(Subscription, Budget), Error>,
     ) -> Result<LiveId, Error> {
         let started = super::clock::monotonic_us();
         let id = LiveId(self.next);
-        let mut subscription = subscribe(&self.database)?;
+        let (mut subscription, budget) = subscribe(&self.database, budget)?;
         let is_dirty = Arc::new(AtomicBool::new(true));
         let (flag, dirty, wake) =
             (Arc::clone(&is_dirty), Arc::clone(&self.dirty), Arc::clone(&self.wake));
@@ -226,7 +236,7 @@ impl Lives {
                 wake();
             }
         });
-        let rows = subscription.row_set()?;
+        let rows = subscription.row_set_within(budget)?;
         self.next += 1;
         // What was committed since is only known to be there by looking.
         self.dirty.lock().push(id);
@@ -250,6 +260,7 @@ impl Lives {
             commit: None,
             hydrated_us,
             advances: 0,
+            budget,
         };
         self.all.insert(id, live);
         self.has_unused = true;
@@ -319,7 +330,21 @@ impl Lives {
                 live.commit = live.commit.or(live.told.lock().take());
                 live.later.extend(live.subscription.changes());
                 let before = changed.entry(*id).or_default();
-                again |= !live.advance(version, before)?;
+                let advanced = match live.subscription.has_lost_row_set()? {
+                    true => None,
+                    false => match live.advance(version, before) {
+                        Err(Error::TooCostly { .. }) => None,
+                        advanced => Some(advanced?),
+                    },
+                };
+                match advanced {
+                    Some(is_there) => again |= !is_there,
+                    // It stays as it was until its users have let go of it.
+                    None => {
+                        live.later.clear();
+                        self.lost.push(*id);
+                    }
+                }
             }
             let later = std::mem::take(&mut *self.dirty.lock());
             if !again {
@@ -358,61 +383,5 @@ impl Lives {
             (!changes.is_empty()).then_some(Advanced { live: id, changes, commit })
         });
         Ok(changes.collect())
-    }
-}
-
-impl Live {
-    /// Takes in what was committed up to a version, noting how rows were before. Returns whether it is at
-    /// that version, and not perhaps ahead of it.
-    fn advance(
-        &mut self,
-        version: u64,
-        before: &mut BTreeMap<RowIdentity, Option<RowView>>,
-    ) -> Result<bool, Error> {
-        let mut at = 0;
-        while at < self.later.len() {
-            let patch = &self.later[at];
-            if patch.reset_tree().is_some() {
-                self.later.clear();
-                self.replace(before)?;
-                return Ok(false);
-            }
-            if patch.version().is_some_and(|of| of > version) {
-                break;
-            }
-            at += 1;
-        }
-        for patch in self.later.drain(..at) {
-            let Some(changes) = patch.rows() else { continue };
-            for row in changes.deletes {
-                let identity = identity(&row);
-                let old = self.rows.remove(&identity);
-                before.entry(identity).or_insert(old);
-            }
-            for row in changes.puts {
-                let identity = identity(&row);
-                let old = self.rows.insert(identity.clone(), row);
-                before.entry(identity).or_insert(old);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Reads the set anew, where patches were not kept.
-    fn replace(
-        &mut self,
-        before: &mut BTreeMap<RowIdentity, Option<RowView>>,
-    ) -> Result<(), Error> {
-        let rows = self.subscription.row_set()?.into_iter();
-        let rows = rows.map(|row| (identity(&row), row)).collect();
-        let old = std::mem::replace(&mut self.rows, rows);
-        let entered = self.rows.keys().filter(|identity| !old.contains_key(*identity)).cloned();
-        for identity in entered.collect::<Vec<_>>() {
-            before.entry(identity).or_insert(None);
-        }
-        for (identity, row) in old {
-            before.entry(identity).or_insert(Some(row));
-        }
-        Ok(())
     }
 }

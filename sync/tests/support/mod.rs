@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 pub(crate) mod exposition;
+pub(crate) mod fuzz;
 pub(crate) mod http;
 pub(crate) mod raw;
 pub(crate) mod server;
