@@ -11,7 +11,7 @@ use crate::measure::Exposition;
 /// Limits of sockets; each names what is refused when it is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at the same time, of any kind. One more is told to come again. It is lowered at the
+    /// Connections at the same time, of any kind. One more is closed, and its client comes again. It is lowered at the
     /// start to what the system allows this process to have open.
     pub connections: usize,
     /// Bytes of a request's head. One that is longer is refused.

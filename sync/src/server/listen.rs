@@ -14,10 +14,6 @@ use super::inspect::Peer;
 use super::{Shared, http};
 use crate::measure::Limit;
 
-/// What is answered to a connection that there is no room for.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\n\
-    content-length: 0\r\n\r\n";
-
 /// One more connection, counted until it is dropped.
 struct Open(Arc<Shared>);
 
@@ -51,8 +47,7 @@ pub(super) async fn listen(
             shared.open.fetch_sub(1, Ordering::AcqRel);
             shared.measures.refused.note(Limit::Connections);
             shared.hits.connections.fetch_add(1, Ordering::Relaxed);
-            // Who does not take it at once finds the connection closed.
-            let _ = stream.try_write(FULL);
+            // It is closed; clients come again.
             continue;
         }
         let open = Open(Arc::clone(&shared));
