@@ -13,6 +13,8 @@
 //! | `connection`, `connecting` | one client each, and how it comes and goes |
 //! | `queries` | what clients want and do not want any more |
 //! | `attaching` | queries filled, and their rows given to their groups, a step at a time |
+//! | `belonging` | whose a client group is |
+//! | `limits`, `admit` | what is refused: by which limit, and where |
 //! | `asking` | what is asked of the application |
 //! | `mutations` | who may write, and what was written as clients are told |
 //! | `stored`, `unsaved` | what of a group outlives the process, and what of it is not kept yet |
@@ -37,13 +39,16 @@ use crate::protocol::cookie::Tag;
 use crate::protocol::error::ErrorBody;
 use crate::protocol::upstream::Upstream;
 
+mod admit;
 mod asking;
 mod attaching;
+mod belonging;
 mod clock;
 mod commit;
 mod connecting;
 mod connection;
 mod group;
+mod limits;
 mod live;
 mod mutations;
 mod output;
@@ -60,6 +65,7 @@ pub use attaching::Steps;
 pub use clock::Now;
 pub(crate) use clock::monotonic_us;
 pub use commit::{Commit, Committed, Committing};
+pub use limits::Limits;
 pub use output::{Output, Outputs, Transform};
 pub use report::{ConnectionReport, Counters, GroupReport, QueryReport, Report, Totals};
 pub use stored::{
@@ -77,35 +83,8 @@ pub type Wake = Arc<dyn Fn() + Send + Sync>;
 /// Compiles who may read what into an ad-hoc query.
 pub type ReadRules = Box<dyn Fn(&Json, &Claims) -> Json + Send>;
 
-/// Limits; each names what is refused when it is reached.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Queries of one client group.
-    pub queries: usize,
-    /// Rows of one client group.
-    pub rows: usize,
-    /// Bytes of a query's text.
-    pub query_bytes: usize,
-    /// Bytes that wait for one socket; beyond, a client is told less often.
-    pub queued_bytes: usize,
-    /// For how long a client may be behind before its connection is closed, in milliseconds.
-    pub behind_ms: u64,
-    /// For how long a client may be connected without saying what it wants, in milliseconds.
-    pub initialise_ms: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            queries: 1000,
-            rows: 1_000_000,
-            query_bytes: 256 * 1024,
-            queued_bytes: 4 * 1024 * 1024,
-            behind_ms: 30_000,
-            initialise_ms: 60_000,
-        }
-    }
-}
+/// Whether a table is not for clients, whatever rules say.
+pub type IsInternal = Box<dyn Fn(&str) -> bool + Send>;
 
 /// The tables in which mutations are accounted for.
 #[derive(Clone, Debug)]
@@ -122,6 +101,11 @@ pub struct Options {
     pub limits: Limits,
     /// Who may read what by ad-hoc queries.
     pub read_rules: ReadRules,
+    /// Tables that no query of a client may read, named queries included.
+    pub is_internal: IsInternal,
+    /// Whether clients may know the names of all other tables and columns: then errors of queries name
+    /// them.
+    pub tells_names: bool,
     /// Where mutations are accounted for, if they are.
     pub bookkeeping: Option<Bookkeeping>,
     /// Whether the application can be asked what named queries mean.
@@ -221,6 +205,7 @@ pub struct Hub {
     /// Questions to the application: of which connection and group, about which queries.
     transforms: BTreeMap<u64, asking::Asked>,
     next_transform: u64,
+    costly: admit::Costly,
     schema: penstock::Schema,
     counters: Counters,
     measures: Arc<Measures>,
@@ -242,6 +227,7 @@ impl Hub {
             greeting: BTreeSet::new(),
             transforms: BTreeMap::new(),
             next_transform: 1,
+            costly: admit::Costly::default(),
             schema,
             counters: Counters::default(),
             measures: Arc::default(),
@@ -354,7 +340,9 @@ impl Hub {
             }
             self.counters.row_changes += changes.len() as u64;
         }
+        self.refuse_lost(outputs);
         self.attach(outputs);
+        self.shed(outputs);
         Ok(())
     }
 }

@@ -61,7 +61,8 @@ impl Group {
                 (None, None) => continue,
             };
             remembered.got_at.insert(hash.clone(), query.got_at);
-            group.queries.insert(hash, GroupQuery { what, state: QueryState::Pending });
+            let bytes = what.bytes();
+            group.queries.insert(hash, GroupQuery { what, bytes, state: QueryState::Pending });
         }
         group.tombstones = fixed_map();
         let tombstones = stored.tombstones.into_iter();
@@ -177,7 +178,7 @@ impl Hub {
         }
     }
 
-    fn save(&mut self, now: Now, ids: &[Arc<str>]) {
+    pub(super) fn save(&mut self, now: Now, ids: &[Arc<str>]) {
         let Some(store) = self.options.store.as_mut() else { return };
         let mut changes = Vec::new();
         for id in ids {

@@ -189,7 +189,12 @@ pub(crate) fn stored_key(row: &RowView) -> StoredKey {
 
 /// A sum of what clients see of a row.
 pub(crate) fn sum(row: &RowView) -> u128 {
-    let digest = Sha256::digest(put_row(row.table(), row.row()).as_bytes());
+    text_sum(&put_row(row.table(), row.row()))
+}
+
+/// A sum by which texts are told apart.
+pub(super) fn text_sum(text: &str) -> u128 {
+    let digest = Sha256::digest(text.as_bytes());
     let mut first = [0; 16];
     first.copy_from_slice(&digest[..16]);
     u128::from_be_bytes(first)

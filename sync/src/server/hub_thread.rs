@@ -35,6 +35,8 @@ const CROWD_MS: u64 = 20;
 pub(crate) enum Command {
     /// Something happens.
     Input(Input),
+    /// A client's message, and the room that it takes until it is dealt with.
+    Message(Input, Room),
     /// A client connects; where its frames go.
     Open(Input, ConnectionId, UnboundedSender<Frame>),
     /// What is there?
@@ -45,14 +47,19 @@ pub(crate) enum Command {
     End,
 }
 
+/// Room among what has come from a client and is not dealt with.
+pub(crate) type Room = Arc<tokio::sync::OwnedSemaphorePermit>;
+
 /// Mutations of a group, or what is to be cleaned up after them, one after another.
 enum Job {
-    Push(ConnectionId, Box<PushJob>),
+    Push(ConnectionId, Box<PushJob>, Option<Room>),
     CleanUp { connection: ConnectionId, group: String, client: String, id: u64, caller: Caller },
 }
 
 struct HubThread {
     hub: Hub,
+    /// That of the message that is dealt with.
+    room: Option<Room>,
     shared: Arc<Shared>,
     runtime: Handle,
     sockets: HashMap<ConnectionId, UnboundedSender<Frame>, ahash::RandomState>,
@@ -79,14 +86,26 @@ pub(super) fn start(
         }
     });
     std::thread::Builder::new().name("penstock-hub".to_owned()).spawn(move || {
+        let _ended = Ended(Arc::clone(&shared));
         let hasher = || ahash::RandomState::with_seeds(31, 37, 41, 43);
         let health = Arc::clone(&shared.health);
         let hub = Hub::new(database, options, wake)
             .measured(Arc::clone(&shared.measures))
             .committing(Arc::new(move || health.committing()));
         let (sockets, jobs) = (HashMap::with_hasher(hasher()), HashMap::with_hasher(hasher()));
-        HubThread { hub, shared, runtime, sockets, jobs, woken, told_ms: 0 }.run(&inbox);
+        HubThread { hub, room: None, shared, runtime, sockets, jobs, woken, told_ms: 0 }
+            .run(&inbox);
     })
+}
+
+/// Says that the hub has ended when it is dropped, by a panic as well.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.has_ended.store(true, Ordering::Release);
+        self.0.is_ending.store(true, Ordering::Release);
+    }
 }
 
 impl HubThread {
@@ -142,6 +161,12 @@ impl HubThread {
     fn command(&mut self, command: Command) -> bool {
         match command {
             Command::Input(input) => self.input(input),
+            Command::Message(input, room) => {
+                self.room = Some(room);
+                let goes_on = self.input(input);
+                self.room = None;
+                goes_on
+            }
             Command::Open(input, connection, socket) => {
                 self.sockets.insert(connection, socket);
                 self.input(input)
@@ -184,7 +209,6 @@ impl HubThread {
         if let Err(error) = outcome {
             tracing::error!(%error, "the database cannot be used any more");
             // Sockets close as their senders go; clients connect again, and find another process.
-            self.shared.is_ending.store(true, Ordering::Release);
             return false;
         }
         true
@@ -227,7 +251,8 @@ impl HubThread {
             Output::Push { connection, caller, claims, push } => {
                 let group = push.group_id.clone();
                 let job = PushJob { caller, claims, push };
-                self.job(group, Job::Push(connection, Box::new(job)));
+                let room = self.room.clone();
+                self.job(group, Job::Push(connection, Box::new(job), room));
             }
             Output::CleanUpResults { connection, group, client, id, caller } => {
                 let of = group.clone();
@@ -275,7 +300,7 @@ async fn do_job(shared: &Shared, job: Job) {
 
 async fn do_it(shared: &Shared, job: Job) {
     let (connection, outcome) = match job {
-        Job::Push(connection, job) => {
+        Job::Push(connection, job, _room) => {
             let group = job.push.group_id.as_str();
             let span = tracing::debug_span!("push", connection = connection.0, group);
             (connection, shared.services.push(&job).instrument(span).await)

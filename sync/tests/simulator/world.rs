@@ -39,6 +39,8 @@ fn hub(database: &Database, kept: &Kept, run: u32) -> Hub {
     let options = Options {
         limits: Limits { queued_bytes: 4000, behind_ms: 60_000, ..Limits::default() },
         read_rules: Box::new(|ast, _| ast.clone()),
+        is_internal: Box::new(|_| false),
+        tells_names: true,
         bookkeeping: Some(Bookkeeping {
             clients_table: pool::CLIENTS.to_owned(),
             mutations_table: pool::RESULTS.to_owned(),
