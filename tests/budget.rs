@@ -64,7 +64,7 @@ fn a_row_set_with_too_many_rows_or_places_is_not_kept() {
     let mut live = db.subscribe(product(1)).expect("a result");
     let told = too_costly(live.row_set_within(Budget { rows: 99, ..Budget::default() }));
     assert!(told.contains("99 rows"), "{told}");
-    let enough = Budget { rows: 100, places: 10_100, ..Budget::default() };
+    let enough = Budget { rows: 100, places: 20_000, ..Budget::default() };
     assert_eq!(live.row_set_within(enough).expect("a row set").len(), 100);
     // It is kept now, and can be asked for again; and less is still too little.
     too_costly(live.row_set_within(Budget { rows: 99, ..Budget::default() }));

@@ -46,6 +46,8 @@ pub(crate) struct RowSet {
     /// At how many places its rows stand, and may.
     places: usize,
     places_max: usize,
+    /// Whether it has passed that, so that its rows are not kept any more. Its users stay counted.
+    is_lost: bool,
     rows: FixedMap<RowIdentity, (u32, Row)>,
 }
 
@@ -106,7 +108,8 @@ impl Graph {
         rows_max: usize,
         places_max: usize,
     ) -> Result<RowSetPatch, TooLarge> {
-        if let Some(set) = self.row_sets.get_mut(&root) {
+        let users = self.row_sets.get(&root).map(|set| (set.users, set.is_lost));
+        if let (Some(set), Some((_, false))) = (self.row_sets.get_mut(&root), users) {
             if set.rows.len() > rows_max {
                 return Err(TooLarge::Rows);
             }
@@ -119,13 +122,15 @@ impl Graph {
                 return Err(TooLarge::Places);
             }
             let rows = FixedMap::with_hasher(fixed_hasher());
-            let mut set = RowSet { users: 1, places: 0, places_max, rows };
+            let users = users.map_or(0, |(users, _)| users) + 1;
+            let mut set = RowSet { users, places: 0, places_max, is_lost: false, rows };
             set.apply(schema, steps.listed);
             if set.rows.len() > rows_max {
                 return Err(TooLarge::Rows);
             }
-            self.row_sets.insert(root, set);
-            self.count_row_set(root.0.level, true);
+            if self.row_sets.insert(root, set).is_none() {
+                self.count_row_set(root.0.level, true);
+            }
         }
         let rows = self.row_sets.get(&root).map(|set| &set.rows).into_iter().flatten();
         let mut puts: Vec<_> =
@@ -137,7 +142,7 @@ impl Graph {
     /// Whether a result's row set is kept. One that was asked for with a limit of places is not any more
     /// once it has passed that.
     pub fn keeps_row_set(&self, root: RootId) -> bool {
-        self.row_sets.contains_key(&root)
+        self.row_sets.get(&root).is_some_and(|set| !set.is_lost)
     }
 
     /// Gives back one use of a result's row set.
@@ -165,7 +170,8 @@ impl Graph {
     /// Takes a result's row set through the transaction.
     pub(crate) fn row_set_patch(&mut self, schema: &Schema, root: RootId) -> Option<RowSetPatch> {
         // What goes counts as well as what comes.
-        let most = self.row_sets.get(&root)?.places_max.saturating_mul(2);
+        let kept = self.row_sets.get(&root).filter(|set| !set.is_lost)?;
+        let most = kept.places_max.saturating_mul(2);
         let mut steps = Steps { listed: Vec::new(), most };
         self.diff_rows(root.0, &mut steps);
         let set = self.row_sets.get_mut(&root)?;
@@ -176,8 +182,8 @@ impl Graph {
             }
         }
         // Whoever asked for it with that limit finds it gone.
-        self.row_sets.remove(&root);
-        self.count_row_set(root.0.level, false);
+        set.is_lost = true;
+        set.rows = FixedMap::with_hasher(fixed_hasher());
         None
     }
 
