@@ -78,7 +78,7 @@ mod tree;
 pub use penstock_operators as operators;
 pub use penstock_operators::row::Row;
 pub use penstock_operators::schema::{Schema, SchemaError, Table, TableId, TableSchema};
-pub use penstock_operators::source::{ApplyError, Source, SourceError};
+pub use penstock_operators::source::{ApplyError, Source, SourceError, TableRule};
 pub use penstock_operators::value::{ColumnType, Value, ValueRef};
 
 pub use budget::Budget;

@@ -183,7 +183,7 @@ impl Broken {
 /// What whoever wrote the mutation is told.
 fn told(error: &Error, code: &str, all: bool) -> String {
     match error.as_db_error() {
-        Some(said) => of_postgres(code, said.message(), all),
+        Some(said) => of_postgres(code, said.message(), said.constraint(), all),
         None => concealed("the database cannot be asked", error),
     }
 }
