@@ -22,8 +22,10 @@ use crate::threads::Threads;
 use crate::transaction::{Transaction, find, row_problem};
 use crate::tree::{RowView, Tree};
 
+mod delivered;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod steps;
 mod together;
 
 /// How many patches a subscriber may leave unread before it is told to start over, unless

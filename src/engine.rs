@@ -14,8 +14,8 @@ use penstock_operators::row_set::{RowIdentity, RowSetPatch};
 use penstock_operators::schema::{Schema, TableId};
 use penstock_operators::source::{Foreign, Source};
 use penstock_operators::view::Node;
-use penstock_operators::workers::Workers;
 
+use crate::budget::{Budget, Metered};
 use crate::error::Error;
 use crate::feed::{Committed, Ended, Feed, Limits};
 use crate::memory_usage::Sizes;
@@ -23,6 +23,9 @@ use crate::notice::Notice;
 use crate::query::CompiledQuery;
 use crate::schema_change::breaking;
 use crate::threads::Threads;
+
+mod budgeted;
+mod together;
 
 /// Subscribed results by root, with a fixed hasher.
 type Feeds = HashMap<RootId, Subscribed, ahash::RandomState>;
@@ -109,37 +112,28 @@ impl Engine {
         &self.graph
     }
 
-    /// Subscribes to a query and joins its feed.
+    /// Subscribes to a query within a budget and joins its feed.
     pub(crate) fn subscribe(
         &mut self,
         source: &mut dyn Source,
         query: &CompiledQuery,
+        budget: Budget,
     ) -> Result<(RootId, Arc<Feed>, Arc<Binding>), Error> {
+        let mut metered = Metered::new(source, budget);
         self.changing = true;
-        let root = self.graph.subscribe(source, &query.plan);
+        let root = match budget == Budget::default() {
+            true => self.graph.subscribe(metered.unmetered(), &query.plan),
+            false => self.graph.subscribe(&mut metered, &query.plan),
+        };
         self.changing = false;
-        let root = root?;
+        let root = root.map_err(|error| metered.error(error))?;
         let entry = self.join(&query.schema, query.view.table, root, &query.plan);
         Ok((root, Arc::clone(&entry.feed), Arc::clone(&entry.plan.binding)))
     }
 
-    /// Subscribes to all queries, or on an error to none, and joins their feeds.
-    pub(crate) fn subscribe_all(
-        &mut self,
-        source: &mut dyn Source,
-        queries: &[CompiledQuery],
-        workers: &dyn Workers,
-    ) -> Result<Vec<(RootId, Arc<Feed>, Arc<Binding>)>, Error> {
-        let plans: Vec<&Plan> = queries.iter().map(|query| &query.plan).collect();
-        self.changing = true;
-        let roots = self.graph.subscribe_all(source, &plans, workers);
-        self.changing = false;
-        let roots = roots.map_err(|failed| Error::of_several(failed.plan + 1, failed.error))?;
-        let joined = queries.iter().zip(roots).map(|(query, root)| {
-            let entry = self.join(&query.schema, query.view.table, root, &query.plan);
-            (root, Arc::clone(&entry.feed), Arc::clone(&entry.plan.binding))
-        });
-        Ok(joined.collect())
+    /// Whether a result has all its rows.
+    pub(crate) fn is_complete(&self, root: RootId) -> bool {
+        self.graph.is_complete(root)
     }
 
     /// Moves one subscriber to another binding of its template. Where it keeps a row set, it keeps
@@ -361,7 +355,13 @@ impl Engine {
         for root in roots {
             let Some(entry) = self.feeds.get(&root) else { continue };
             let fresh = evaluate(source, &entry.plan)?;
-            if fresh != self.graph.snapshot(root) {
+            let held = self.graph.snapshot(root);
+            let is_right = match self.graph.is_complete(root) {
+                true => fresh == held,
+                // The first rows of the result.
+                false => fresh.starts_with(&held),
+            };
+            if !is_right {
                 let table = entry.schema.table(entry.table).name().to_owned();
                 return Err(Error::Diverged { table, version });
             }
@@ -386,7 +386,7 @@ fn with_fresh<T>(
     read: impl FnOnce(&mut Graph, &Schema, RootId) -> T,
 ) -> Result<T, Error> {
     let mut graph = Graph::default();
-    let root = graph.subscribe(source, plan)?;
+    let root = graph.subscribe(source, &plan.clone().at_once())?;
     let outcome = read(&mut graph, source.schema(), root);
     graph.unsubscribe(source, root);
     Ok(outcome)

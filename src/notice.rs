@@ -101,11 +101,19 @@ pub(crate) struct Deliveries(Mutex<Queue>);
 struct Queue {
     notices: VecDeque<Notice>,
     delivering: bool,
+    /// The version of the notice that is being delivered.
+    telling: Option<u64>,
 }
 
 impl Deliveries {
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The version of the first commit of which somebody is yet to be told.
+    pub(crate) fn first_version(&self) -> Option<u64> {
+        let queue = self.lock();
+        queue.telling.or_else(|| queue.notices.front().map(|notice| notice.committed.version))
     }
 
     /// Queues notices. The caller holds the engine's lock and delivers once it has released it.
@@ -128,14 +136,17 @@ impl Deliveries {
         struct StandDown<'d>(&'d Deliveries);
         impl Drop for StandDown<'_> {
             fn drop(&mut self) {
-                self.0.lock().delivering = false;
+                let mut queue = self.0.lock();
+                (queue.delivering, queue.telling) = (false, None);
             }
         }
         let stand_down = StandDown(self);
         let mut first = None;
         loop {
             let mut queue = self.lock();
-            let Some(notice) = queue.notices.pop_front() else {
+            let next = queue.notices.pop_front();
+            queue.telling = next.as_ref().map(|notice| notice.committed.version);
+            let Some(notice) = next else {
                 queue.delivering = false;
                 drop(queue);
                 std::mem::forget(stand_down);

@@ -10,16 +10,19 @@ use penstock_operators::graph::RootId;
 use penstock_operators::plan::Binding;
 use smallvec::SmallVec;
 
+use crate::budget::Budget;
 use crate::error::Error;
 use crate::explain::Explain;
 use crate::feed::{Committed, Feed, Pending, Position};
 use crate::notice::Listener;
 use crate::patch::{Changes, Patch, PatchContext};
-use crate::query::{CompiledQuery, Params, Query};
+use crate::query::{Params, Query};
 use crate::shared::{EngineGuard, Shared};
 use crate::tree::{RowView, Tree};
 
+mod making;
 mod rebind;
+mod steps;
 mod together;
 
 /// A live result. Dropping it unsubscribes.
@@ -58,83 +61,7 @@ pub struct Subscription {
     keeps_rows: Arc<AtomicBool>,
 }
 
-/// A subscribed result, before anybody has it.
-struct Made {
-    root: RootId,
-    feed: Arc<Feed>,
-    /// The constants of the query, shared with the result.
-    binding: Arc<Binding>,
-    position: Arc<Position>,
-}
-
 impl Subscription {
-    pub(crate) fn new(
-        shared: Arc<Shared>,
-        mut query: Query,
-        params: Params,
-    ) -> Result<Subscription, Error> {
-        query.shrink();
-        let locks = Arc::clone(&shared);
-        let _deliver = locks.deliver_after();
-        let (mut source, mut engine) = locks.read_results("Database::subscribe")?;
-        let compiled = query.compile(source.schema(), &params)?;
-        let (root, feed, binding) = engine.subscribe(&mut *source, &compiled)?;
-        let position = feed.position();
-        drop((engine, source));
-        Ok(Subscription::of(
-            shared,
-            query,
-            params,
-            compiled,
-            Made { root, feed, binding, position },
-        ))
-    }
-
-    fn of(
-        shared: Arc<Shared>,
-        query: Query,
-        params: Params,
-        compiled: CompiledQuery,
-        made: Made,
-    ) -> Subscription {
-        let CompiledQuery { schema, view, .. } = compiled;
-        let Made { root, feed, binding, position } = made;
-        let context = Arc::new(PatchContext { schema, view });
-        let mut subscription = Subscription {
-            shared,
-            bytes: 0,
-            query,
-            context,
-            params,
-            binding,
-            root,
-            feed,
-            position,
-            earlier: VecDeque::new(),
-            listeners: Vec::new(),
-            keeps_rows: Arc::default(),
-        };
-        subscription.count();
-        subscription
-    }
-
-    /// Counts what it holds now.
-    fn count(&mut self) {
-        let counts = 2 * size_of::<usize>();
-        let now = size_of::<Subscription>()
-            + self.query.heap_bytes()
-            + self.params.heap_bytes()
-            + counts
-            + size_of::<PatchContext>()
-            + self.context.view.shared_bytes()
-            + counts
-            + size_of::<Position>()
-            + counts
-            + size_of::<AtomicBool>().next_multiple_of(size_of::<usize>())
-            + self.listeners.capacity() * size_of::<u64>();
-        self.shared.count_subscription(std::mem::replace(&mut self.bytes, now), now);
-    }
-
     /// The result after the last commit; of a subscription that has ended, its last. Cost:
     /// O(result) once per change, O(1) otherwise.
     ///
@@ -342,10 +269,19 @@ impl Subscription {
     /// # Errors
     /// [`Error::Broken`], [`Error::SchemaChanged`].
     pub fn row_set(&mut self) -> Result<Vec<RowView>, Error> {
+        self.row_set_within(Budget::default())
+    }
+
+    /// As [`row_set`](Subscription::row_set), unless it has more rows, or its rows more places, than a
+    /// budget allows.
+    ///
+    /// # Errors
+    /// As `row_set`, and [`Error::TooCostly`]; then it is not kept.
+    pub fn row_set_within(&mut self, budget: Budget) -> Result<Vec<RowView>, Error> {
         let shared = Arc::clone(&self.shared);
         let mut engine = shared.lock_engine()?;
         self.feed.check()?;
-        let rows = engine.keep_row_set(&self.context.schema, self.root);
+        let rows = engine.keep_row_set_within(&self.context.schema, self.root, budget)?;
         // What has not been taken yet is in the row set already, so only its trees are left.
         if self.keeps_rows.swap(false, Ordering::AcqRel) {
             engine.drop_row_set(self.root);

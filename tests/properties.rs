@@ -16,7 +16,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, FileFailurePersistence, TestError, TestRunner};
+use proptest::test_runner::{Config, FileFailurePersistence, TestError, TestRng, TestRunner};
 use support::case::{Case, Step};
 use support::harness::{Options, run};
 use support::store::Telling;
@@ -131,6 +131,25 @@ fn failing_to_follow_others_changes_nothing() {
     });
 }
 
+#[test]
+fn results_filled_in_steps_are_maintained() {
+    check("tests/proptest-regressions/steps.txt", 10, any_profile(3), |case| {
+        let in_steps = Options { in_steps: true, ..Options::default() };
+        run(case, in_steps)?;
+        let in_sqlite = Options { open: Some(in_sqlite), ..in_steps };
+        run(case, in_sqlite).map_err(|error| format!("over SQLite: {error}"))?;
+        let others = Options { others: Some(Telling::Nothing), ..in_steps };
+        run(case, others).map(drop).map_err(|error| format!("beside others: {error}"))
+    });
+}
+
+#[test]
+fn failing_steps_change_nothing() {
+    check("tests/proptest-regressions/steps_faults.txt", 2, any_profile(2), |case| {
+        run(case, Options { in_steps: true, faults: true, ..Options::default() }).map(drop)
+    });
+}
+
 /// A database over SQLite in memory.
 fn in_sqlite(schema: &Schema) -> Result<(Database, Option<Database>), String> {
     let source = sqlite_tables::sqlite_source(schema).map_err(|error| error.to_string())?;
@@ -209,10 +228,12 @@ fn the_cases_are_not_trivial() {
 #[test]
 fn a_mistake_is_found() {
     let options = Options { broken_oracle: true, ..Options::default() };
-    let mut config = Config::with_cases(500);
+    let mut config = Config::with_cases(2000);
     config.failure_persistence = None;
     config.max_shrink_iters = 200;
-    let outcome = TestRunner::new(config)
+    // The same cases each time: whether it is found does not hang on luck.
+    let random = TestRng::deterministic_rng(config.rng_algorithm);
+    let outcome = TestRunner::new_with_rng(config, random)
         .run(&cases(2, 3), |case| run(&case, options).map(drop).map_err(TestCaseError::fail));
-    assert!(matches!(outcome, Err(TestError::Fail(..))), "500 cases did not find it");
+    assert!(matches!(outcome, Err(TestError::Fail(..))), "2000 cases did not find it");
 }

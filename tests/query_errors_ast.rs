@@ -229,7 +229,7 @@ fn malformed_junctions() {
         json!({"correlation": {"parentField": ["labelId"], "childField": ["id"]},
                "subquery": {"table": "label", "alias": alias}})
     };
-    let only = "a hidden subquery has a table, an alias and one related subquery of the same alias";
+    let only = "beside a where, a hidden subquery has a table, an alias and one related subquery of the same alias";
     let cases = [
         (
             json!({"table": "issueLabel", "alias": "labels", "limit": 1, "related": [inner("labels")]}),

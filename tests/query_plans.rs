@@ -347,7 +347,7 @@ fn children_are_bound_gates_first() {
 fn hints_and_schema_names_in_an_ast_change_nothing() {
     let ast = |flip: Option<bool>| {
         let mut exists = json!({"type": "correlatedSubquery", "op": "EXISTS", "related": {
-            "system": "permissions",
+            "system": "client",
             "correlation": {"parentField": ["id"], "childField": ["issueId"]},
             "subquery": {"table": "comment", "orderBy": [["id", "asc"]], "limit": 3}}});
         if let Some(flip) = flip {

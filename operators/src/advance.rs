@@ -134,7 +134,7 @@ impl Graph {
         self.flow.iter_mut().for_each(|flow| flow.undo());
     }
 
-    fn undo_levels(&mut self) {
+    pub(crate) fn undo_levels(&mut self) {
         let reached = std::mem::take(&mut self.reached);
         self.abandon(&reached);
     }

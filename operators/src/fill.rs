@@ -51,28 +51,36 @@ pub(crate) struct Reads {
     pub(crate) probes: u64,
 }
 
-/// How a stretch of a read ended.
-enum Stretch {
+/// How much a read may take and read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) room: usize,
+    pub(crate) reads: usize,
+}
+
+/// How a read ended.
+#[derive(Debug)]
+pub(crate) enum End {
     /// The window is full.
     Full,
     /// There are no more rows.
     Exhausted,
-    /// As many rows as allowed have been read.
-    Stopped,
+    /// As many rows as allowed have been read, up to this position.
+    Stopped(Key),
 }
 
-/// The rows of a window that is being filled, in order, and how many it may have.
+/// The rows of a window that is being filled, in order.
 #[derive(Debug)]
 struct Filling {
     rows: Vec<(Key, Row)>,
-    room: usize,
+    limits: Limits,
 }
 
 impl Filling {
     /// Puts a row in; returns whether there is no room left then.
     fn put(&mut self, key: Key, row: &Row) -> bool {
         self.rows.push((key, row.clone()));
-        self.rows.len() >= self.room
+        self.rows.len() >= self.limits.room
     }
 }
 
@@ -88,8 +96,24 @@ impl Graph {
         edge: Option<&Key>,
         room: usize,
     ) -> Result<(Vec<(Key, Row)>, bool), SourceError> {
+        let limits = Limits { room, reads: usize::MAX };
+        let (rows, end) = self.fill_within(source, level, route, binding, edge, limits)?;
+        Ok((rows, matches!(end, End::Exhausted)))
+    }
+
+    /// As [`Graph::fill`], reading no more rows of the level's table in order than allowed; an EXISTS
+    /// that drives may read a few times as many.
+    pub(crate) fn fill_within(
+        &self,
+        source: &dyn Source,
+        level: &mut Level,
+        route: &[u8],
+        binding: &Binding,
+        edge: Option<&Key>,
+        limits: Limits,
+    ) -> Result<(Vec<(Key, Row)>, End), SourceError> {
         let mut reads = Reads::default();
-        let outcome = self.read_window(source, level, route, binding, edge, room, &mut reads);
+        let outcome = self.read_window(source, level, route, binding, edge, limits, &mut reads);
         let stats = &mut level.stats;
         stats.probes += reads.probes;
         let refill = edge.is_some();
@@ -98,7 +122,7 @@ impl Graph {
         outcome
     }
 
-    /// As [`Graph::fill`], with what it has cost apart.
+    /// As [`Graph::fill_within`], with what it has cost apart.
     #[allow(clippy::too_many_arguments)] // For the borrow of `level`.
     pub(crate) fn read_window(
         &self,
@@ -107,13 +131,13 @@ impl Graph {
         route: &[u8],
         binding: &Binding,
         edge: Option<&Key>,
-        room: usize,
+        limits: Limits,
         reads: &mut Reads,
-    ) -> Result<(Vec<(Key, Row)>, bool), SourceError> {
-        let mut filling = Filling { rows: Vec::new(), room };
+    ) -> Result<(Vec<(Key, Row)>, End), SourceError> {
+        let mut filling = Filling { rows: Vec::new(), limits };
         let from = first_position(level, &binding.extent, edge);
-        let exhausted = self.fill_from(source, level, route, binding, &mut filling, from, reads)?;
-        Ok((filling.rows, exhausted))
+        let end = self.fill_from(source, level, route, binding, &mut filling, from, reads)?;
+        Ok((filling.rows, end))
     }
 
     #[allow(clippy::too_many_arguments)] // The context of one read.
@@ -126,26 +150,30 @@ impl Graph {
         filling: &mut Filling,
         mut from: Option<Position>,
         reads: &mut Reads,
-    ) -> Result<bool, SourceError> {
-        let LevelInput::Scan(scan) = &level.input else { return Ok(true) };
-        if filling.room == 0 {
-            return Ok(true);
+    ) -> Result<End, SourceError> {
+        let LevelInput::Scan(scan) = &level.input else { return Ok(End::Exhausted) };
+        let Limits { room, reads: allowed } = filling.limits;
+        if room == 0 {
+            return Ok(End::Exhausted);
         }
         if let Some(keys) = &scan.listed {
             let from = from.as_ref();
             let rows = self.look_up(source, level, scan, keys, route, binding, from, reads)?;
-            return Ok(!rows.into_iter().any(|(key, row)| filling.put(key, &row)));
+            let is_full = rows.into_iter().any(|(key, row)| filling.put(key, &row));
+            return Ok(if is_full { End::Full } else { End::Exhausted });
         }
-        let Some(equal) = distinct_values(&scan.partition, route) else { return Ok(true) };
+        let Some(equal) = distinct_values(&scan.partition, route) else {
+            return Ok(End::Exhausted);
+        };
         let mut stretch = if scan.driver.is_some() { FIRST_STRETCH } else { usize::MAX };
         let mut read: usize = 0;
         let bounds = scan.bounds.as_deref();
         loop {
+            stretch = stretch.min(allowed - read);
             let mut left = stretch;
-            let mut outcome = Ok(Stretch::Exhausted);
+            let mut outcome = Ok(End::Exhausted);
             let cursor =
                 from.as_ref().map(|from| Cursor { key: &from.key, inclusive: from.inclusive });
-            let mut stopped_at = None;
             source.scan(At::After, scan.scan, &equal, cursor, false, &mut |row| {
                 reads.rows += 1;
                 left -= 1;
@@ -155,7 +183,7 @@ impl Graph {
                         return ControlFlow::Break(());
                     }
                     Ok(true) if filling.put(level.order.key(row), row) => {
-                        outcome = Ok(Stretch::Full);
+                        outcome = Ok(End::Full);
                         return ControlFlow::Break(());
                     }
                     Ok(false) if bounds.is_some_and(|bounds| bounds.is_behind(row)) => {
@@ -164,22 +192,23 @@ impl Graph {
                     Ok(_) => {}
                 }
                 if left == 0 {
-                    stopped_at = Some(level.order.key(row));
-                    outcome = Ok(Stretch::Stopped);
+                    outcome = Ok(End::Stopped(level.order.key(row)));
                     return ControlFlow::Break(());
                 }
                 ControlFlow::Continue(())
             })?;
-            match outcome? {
-                Stretch::Full => return Ok(false),
-                Stretch::Exhausted => return Ok(true),
-                Stretch::Stopped => {}
-            }
-            from = stopped_at.map(|key| Position { key, inclusive: false });
+            let reached = match outcome? {
+                End::Stopped(key) => key,
+                end => return Ok(end),
+            };
             read += stretch;
+            if read >= allowed {
+                return Ok(End::Stopped(reached));
+            }
+            from = Some(Position { key: reached, inclusive: false });
             let budget = stretch.saturating_mul(DRIVEN_PER_ROW);
             // How many more to read in order, if rows go on to pass as they have so far.
-            let (found, missing) = (filling.rows.len(), filling.room - filling.rows.len());
+            let (found, missing) = (filling.rows.len(), room - filling.rows.len());
             if found > 0 && missing.saturating_mul(read) / found <= budget {
                 stretch = stretch.saturating_mul(STRETCH_GROWTH);
                 continue;
@@ -188,10 +217,10 @@ impl Graph {
             if let Some(rows) = driven {
                 for (key, row) in rows {
                     if filling.put(key, &row) {
-                        return Ok(false);
+                        return Ok(End::Full);
                     }
                 }
-                return Ok(true);
+                return Ok(End::Exhausted);
             }
             stretch = stretch.saturating_mul(STRETCH_GROWTH);
         }

@@ -6,7 +6,8 @@
 //!
 //! Who does what: this file keeps subscribers; `intern` makes and drops levels; `fill` and `drive`
 //! read windows from the source; `join` links rows to partitions; `exists` decides gates; `advance`
-//! takes a transaction through the levels, `reread` reads them anew; `patch` and `row_set` say what a subscriber sees of it.
+//! takes a transaction through the levels, `reread` reads them anew, `grow` fills one in steps; `patch`
+//! and `row_set` say what a subscriber sees of it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

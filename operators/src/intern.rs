@@ -60,6 +60,7 @@ impl Graph {
             Ok::<_, SourceError>(LevelEdge {
                 columns: edge.columns.clone(),
                 child,
+                private: edge.private,
                 parents: None,
                 body: None,
             })
@@ -95,7 +96,7 @@ impl Graph {
                 })
             }
             Input::Junction { near, far } => {
-                let near = Edge { columns: Vec::new(), child: (**near).clone() };
+                let near = Edge { columns: Vec::new(), child: (**near).clone(), private: false };
                 edges.push(edge(self, source, &near)?);
                 edges.push(edge(self, source, far)?);
                 LevelInput::Junction

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use crate::graph::{Graph, LinkStep};
+use crate::grow::is_filled_in_steps;
 use crate::holders::Holder;
 use crate::key::{Key, KeyBuffer};
 use crate::level::{FAR, Level, LevelId, LevelInput, NEAR, PartitionId, Slot};
@@ -55,6 +56,9 @@ impl Graph {
         let partition = level.add(Key::from_slice(route), Arc::clone(binding));
         self.fresh.push(PartitionId { level: id, partition });
         match &level.input {
+            LevelInput::Scan(_) if is_filled_in_steps(source, level, &binding.extent) => {
+                level.partition_mut(partition).window = Window::growing();
+            }
             LevelInput::Scan(_) => {
                 let extent = &binding.extent;
                 let room = extent.capacity().unwrap_or(usize::MAX);

@@ -54,6 +54,8 @@ pub(crate) fn fixed_hasher() -> ahash::RandomState {
 pub(crate) struct LevelEdge {
     pub(crate) columns: Vec<usize>,
     pub(crate) child: LevelId,
+    /// For a gate: whether its witnesses stay out of row sets.
+    pub(crate) private: bool,
     /// For a gate: reads this level's table by `columns`, in this level's order.
     pub(crate) parents: Option<ScanId>,
     /// For the gate that drives its level: reads the child's table by the child's constants.

@@ -82,6 +82,7 @@ pub mod expr;
 mod fill;
 mod filter;
 pub mod graph;
+mod grow;
 mod holders;
 mod intern;
 mod join;

@@ -65,6 +65,8 @@ pub struct Edge {
     pub columns: Vec<usize>,
     /// The level on the other side.
     pub child: LevelPlan,
+    /// For a gate: whether the rows that open it stay out of row sets.
+    pub private: bool,
 }
 
 /// A condition over one row and the gates of its level. Negation has been pushed to the leaves.
@@ -113,6 +115,9 @@ pub struct Extent {
     /// Whether a second row is a violation that the subscriber is told of (a relationship that
     /// was declared to lead to one row). Then `limit` is 2, so that the violation is seen.
     pub expect_one: bool,
+    /// For a result that is filled in steps ([`Graph::grow`](crate::graph::Graph::grow)): a number
+    /// that no other has, so that nobody else takes its window for a complete one.
+    pub in_steps: Option<u64>,
 }
 
 /// A start cursor: a position in the level's order.
@@ -133,6 +138,24 @@ pub struct Plan {
     pub binding: Arc<Binding>,
     /// The derived tables that the shape's levels read, as [`TableId::derived`] of their position.
     pub derived: Vec<Arc<Derived>>,
+}
+
+impl Plan {
+    /// The plan, to be filled at once.
+    #[must_use]
+    pub fn at_once(mut self) -> Plan {
+        if self.binding.extent.in_steps.is_some() {
+            Arc::make_mut(&mut self.binding).extent.in_steps = None;
+        }
+        self
+    }
+
+    /// The plan, to be filled in steps, under a number that no other has.
+    #[must_use]
+    pub fn in_steps(mut self, number: u64) -> Plan {
+        Arc::make_mut(&mut self.binding).extent.in_steps = Some(number);
+        self
+    }
 }
 
 impl Binding {

@@ -23,6 +23,8 @@ use crate::plan::Extent;
 use crate::row::Row;
 use crate::skip::Boundary;
 
+mod growing;
+
 /// What happened to one position of a window in one transaction.
 #[derive(Clone, Debug)]
 pub(crate) struct RowChange {
@@ -45,11 +47,13 @@ pub(crate) enum Edge {
 struct Bounds {
     edge: Edge,
     boundary: Boundary,
+    /// Whether rows beyond the edge are still to be read, step by step, up to the limit.
+    growing: bool,
 }
 
 impl Bounds {
     /// Those of a window that takes and shows everything.
-    const NONE: Bounds = Bounds { edge: Edge::Open, boundary: Boundary::Start };
+    const NONE: Bounds = Bounds { edge: Edge::Open, boundary: Boundary::Start, growing: false };
 }
 
 /// What the transaction in flight has changed, and what undoing it needs besides.
@@ -225,6 +229,7 @@ impl Window {
             self.insert(key, row);
         }
         self.set_edge(edge);
+        self.end_growth();
         true
     }
 
@@ -253,7 +258,7 @@ impl Window {
                 self.set_edge(Edge::At(last));
             }
         }
-        self.rows.len() < capacity && *self.edge() != Edge::Open
+        self.rows.len() < capacity && *self.edge() != Edge::Open && !self.is_growing()
     }
 
     /// Ends a refill: the edge moves to the last row, or away where the partition is exhausted.
@@ -361,8 +366,11 @@ impl Window {
                 None => drop(self.rows.remove(&change.key)),
             }
         }
-        self.set_edge(changing.bounds.edge);
-        self.set_boundary(changing.bounds.boundary);
+        match &mut self.bounds {
+            Some(bounds) => **bounds = changing.bounds,
+            None if changing.bounds == Bounds::NONE => {}
+            None => self.bounds = Some(Box::new(changing.bounds)),
+        }
     }
 
     /// Bytes held outside the struct itself, without the rows' own.

@@ -19,8 +19,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use smallvec::SmallVec;
 
 use crate::distinct::{Reached, near_route};
-use crate::fill::Reads;
+use crate::fill::{End, Limits, Reads};
 use crate::graph::{Graph, LinkStep};
+use crate::grow::is_filled_in_steps;
 use crate::holders::Holder;
 use crate::join::row_slots;
 use crate::key::{Key, KeyBuffer};
@@ -306,13 +307,17 @@ impl Graph {
         let child = |slot: Slot| self.level(level.edges[usize::from(slot)].child);
         let mut reads = Reads::default();
         let (window, members) = match &work.step {
+            Step::Scan if is_filled_in_steps(source, level, &binding.extent) => {
+                (Window::growing(), None)
+            }
             Step::Scan => {
                 let extent = &binding.extent;
                 let room = extent.capacity().unwrap_or(usize::MAX);
+                let limits = Limits { room, reads: usize::MAX };
                 let route = &held.route;
-                let (rows, exhausted) =
-                    self.read_window(source, level, route, binding, None, room, &mut reads)?;
-                (Window::hydrated(extent, rows, exhausted), None)
+                let (rows, end) =
+                    self.read_window(source, level, route, binding, None, limits, &mut reads)?;
+                (Window::hydrated(extent, rows, matches!(end, End::Exhausted)), None)
             }
             Step::Near => {
                 let near = &binding.children[usize::from(NEAR)];

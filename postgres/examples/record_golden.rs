@@ -8,14 +8,15 @@
 //! With the argument `--readable` only the last is written again, from what was recorded.
 //!
 //! The SQL is in paragraphs, each of which is sent as one. What follows `-- slot` is recorded. The
-//! second line says with which options of the plugin, and from which major version on. A paragraph
-//! below `-- from 17` is for that version and later ones.
+//! second line says with which options of the plugin, and from which major version on; lines below it
+//! such as `-- as NAME: options` have the same recorded with others, by another name. A paragraph below
+//! `-- from 17` is for that version and later ones.
 
 #[path = "../tests/support/golden.rs"]
 mod golden;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use penstock_postgres::types::{CATALOGUE_SQL, SESSION_SETTINGS};
 use penstock_postgres::wal2json;
@@ -24,11 +25,15 @@ use penstock_postgres_harness::{Client, Installation, Options, Server};
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Result<()> {
-    let mut cases: Vec<_> = fs::read_dir(golden::folder())?
+    let mut files: Vec<_> = fs::read_dir(golden::folder())?
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .filter(|path| path.extension().is_some_and(|ending| ending == "sql"))
         .collect();
-    cases.sort();
+    files.sort();
+    let mut cases = Vec::new();
+    for file in &files {
+        cases.extend(cases_of(file, &fs::read_to_string(file)?));
+    }
     if std::env::args().nth(1).as_deref() == Some("--readable") {
         return tell_again(&cases);
     }
@@ -44,20 +49,16 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn tell_again(cases: &[PathBuf]) -> Result<()> {
+fn tell_again(cases: &[Case]) -> Result<()> {
     for entry in fs::read_dir(golden::folder())? {
         let folder = entry?.path();
         for case in cases {
-            if folder.join(named(case)).with_extension("messages").exists() {
-                tell(&folder, &named(case))?;
+            if folder.join(&case.name).with_extension("messages").exists() {
+                tell(&folder, &case.name)?;
             }
         }
     }
     Ok(())
-}
-
-fn named(case: &Path) -> String {
-    case.file_stem().expect("a file has a name").to_string_lossy().into_owned()
 }
 
 fn tell(folder: &Path, name: &str) -> Result<()> {
@@ -76,16 +77,39 @@ fn start(installation: &Installation) -> Result<Server> {
     Ok(Server::start(installation, Options { settings, ..Options::fast() })?)
 }
 
-/// The options in the second line of a case.
+/// What is recorded by one name.
+struct Case {
+    name: String,
+    sql: String,
+    plan: Plan,
+}
+
+/// The cases of a file: one of its own name, and those that its lines below name.
+fn cases_of(file: &Path, sql: &str) -> Vec<Case> {
+    let own = file.file_stem().expect("a file has a name").to_string_lossy();
+    let header = sql.lines().skip(1).take_while(|line| line.starts_with("-- "));
+    let cases = header.map(|line| {
+        let (name, options) = match line.strip_prefix("-- options: ") {
+            Some(options) => (own.as_ref(), options),
+            None => {
+                let named = line.strip_prefix("-- as ").and_then(|rest| rest.split_once(": "));
+                named.expect("a line of the header names options")
+            }
+        };
+        Case { name: name.to_owned(), sql: sql.to_owned(), plan: plan(options) }
+    });
+    cases.collect()
+}
+
+/// The options of a case.
 struct Plan {
     options: Vec<(String, String)>,
     from: u32,
     two_phase: bool,
 }
 
-fn plan(sql: &str) -> Plan {
-    let line = sql.lines().nth(1).and_then(|line| line.strip_prefix("-- options: "));
-    let mut parts = line.expect("the second line names options").split("; ");
+fn plan(options: &str) -> Plan {
+    let mut parts = options.split("; ");
     let options = parts.next().unwrap_or_default().split(", ");
     let options = options.map(|option| option.split_once(' ').expect("a name and a value"));
     let mut plan = Plan {
@@ -102,13 +126,11 @@ fn plan(sql: &str) -> Plan {
     plan
 }
 
-fn record(installation: &Installation, case: &Path, folder: &Path) -> Result<()> {
-    let sql = fs::read_to_string(case)?;
-    let plan = plan(&sql);
+fn record(installation: &Installation, case: &Case, folder: &Path) -> Result<()> {
+    let Case { name, sql, plan } = case;
     if installation.major < plan.from {
         return Ok(());
     }
-    let name = named(case);
     println!("{} {name}", installation.major);
     let server = start(installation)?;
     let client = server.connect()?;
@@ -134,14 +156,14 @@ fn record(installation: &Installation, case: &Path, folder: &Path) -> Result<()>
     }
     let types =
         "SELECT row_to_json(t) FROM (".to_owned() + CATALOGUE_SQL + ") t WHERE oid >= 16384";
-    write(folder, &name, "types", &texts(&client, &types)?)?;
+    write(folder, name, "types", &texts(&client, &types)?)?;
     let options = plan.options.iter().map(|(name, value)| format!(", '{name}', '{value}'"));
     let messages = format!(
         "SELECT encode(data, 'hex') FROM pg_logical_slot_get_binary_changes('golden', NULL, NULL, \
          'publication_names', 'golden'{})",
         options.collect::<String>()
     );
-    write(folder, &name, "messages", &texts(&client, &messages)?)?;
+    write(folder, name, "messages", &texts(&client, &messages)?)?;
     if with_lines {
         let options =
             wal2json::OPTIONS.iter().map(|(name, value)| format!(", '{name}', '{value}'"));
@@ -149,9 +171,9 @@ fn record(installation: &Installation, case: &Path, folder: &Path) -> Result<()>
             "SELECT data FROM pg_logical_slot_get_changes('lines', NULL, NULL{})",
             options.collect::<String>()
         );
-        write(folder, &name, "wal2json", &texts(&client, &lines)?)?;
+        write(folder, name, "wal2json", &texts(&client, &lines)?)?;
     }
-    tell(folder, &name)
+    tell(folder, name)
 }
 
 /// The types that come with the server: object id, name, `a` for arrays, the type of elements.

@@ -67,22 +67,12 @@ impl SchemaReport {
             let relation = Relation {
                 id: table.id,
                 name: TableName::new(table.schema, table.table),
-                identity: identity(&table.identity),
+                identity: Identity::of_text(&table.identity),
                 columns: columns.collect(),
             };
             (relation, table.generated.into_iter().collect())
         };
         Some(SchemaReport { dropped, tables: json.tables.into_iter().map(table).collect() })
-    }
-}
-
-/// The letter of `pg_class.relreplident`.
-fn identity(letter: &str) -> Identity {
-    match letter {
-        "d" => Identity::Default,
-        "f" => Identity::Full,
-        "i" => Identity::Index,
-        _ => Identity::Nothing,
     }
 }
 

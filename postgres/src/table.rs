@@ -46,6 +46,30 @@ pub enum Identity {
     Index,
 }
 
+impl Identity {
+    /// The letter that stands for it, in the stream and in `pg_class.relreplident`.
+    pub(crate) fn letter(self) -> u8 {
+        match self {
+            Identity::Default => b'd',
+            Identity::Nothing => b'n',
+            Identity::Full => b'f',
+            Identity::Index => b'i',
+        }
+    }
+
+    /// What a letter stands for.
+    pub(crate) fn of_letter(letter: u8) -> Option<Identity> {
+        let all = [Identity::Default, Identity::Nothing, Identity::Full, Identity::Index];
+        all.into_iter().find(|identity| identity.letter() == letter)
+    }
+
+    /// What the letter that a text begins with stands for; nothing, if for none.
+    pub(crate) fn of_text(text: &str) -> Identity {
+        let letter = text.bytes().next();
+        letter.and_then(Identity::of_letter).unwrap_or(Identity::Nothing)
+    }
+}
+
 /// A table as it is described in the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relation {

@@ -10,11 +10,12 @@
 //! | module | what it is |
 //! |---|---|
 //! | `turns` | how long the tests are, and their random numbers |
+//! | `how` | the ways in which a server is followed: through pgoutput or wal2json, with reports of DDL or not |
 //! | `load` | the tables, and writers that change them at random |
 //! | `followed` | a follower in this process, and all that it says |
 //! | `child` | the same in a process of its own: this test program, told by its environment |
 //! | `equal` | whether the replica is equal to the server |
-//! | `kill`, `network`, `slots`, `history`, `disk`, `large`, `schema`, `clock` | the tests |
+//! | `kill`, `network`, `slots`, `history`, `disk`, `large`, `schema`, `standby`, `clock` | the tests |
 
 #[path = "faults/child.rs"]
 mod child;
@@ -28,6 +29,8 @@ mod equal;
 mod followed;
 #[path = "faults/history.rs"]
 mod history;
+#[path = "faults/how.rs"]
+mod how;
 #[path = "faults/kill.rs"]
 mod kill;
 #[path = "faults/large.rs"]
@@ -40,5 +43,7 @@ mod network;
 mod schema;
 #[path = "faults/slots.rs"]
 mod slots;
+#[path = "faults/standby.rs"]
+mod standby;
 #[path = "faults/turns.rs"]
 mod turns;

@@ -8,9 +8,9 @@ use penstock::Subscription;
 use penstock_postgres::connect::Config;
 use penstock_postgres::follow::{FollowOptions, Follower, Phase, Status};
 use penstock_postgres::replica::ReplicaOptions;
-use penstock_postgres::setup::{SchemaEvents, Setup};
+use penstock_postgres::setup::{Plugin, SchemaEvents, Setup, Tables};
 use penstock_postgres::stream;
-use penstock_postgres_harness::Server;
+use penstock_postgres_harness::{Installation, Options, Server};
 
 /// Longer than anything takes; only a failing test waits so long.
 const LONG: Duration = Duration::from_secs(120);
@@ -26,8 +26,12 @@ fn path(name: &str) -> PathBuf {
 }
 
 fn follow(server: &Server, path: &Path) -> Follower {
-    let config = Config::parse(&server.url()).expect("a URL");
     let setup = Setup { schema_events: SchemaEvents::IfAllowed, ..Setup::default() };
+    follow_as(server, path, setup)
+}
+
+fn follow_as(server: &Server, path: &Path, setup: Setup) -> Follower {
+    let config = Config::parse(&server.url()).expect("a URL");
     let mut options = FollowOptions::new(config, setup, ReplicaOptions::new(path));
     options.stream = stream::Options {
         position_pause: Duration::from_millis(100),
@@ -82,6 +86,47 @@ const TABLES: &str = "
     insert into task select i, 'task ' || i, i % 3 = 0, i / 4.0, '2026-01-01'::timestamptz + i * interval '1 hour',
         array['a', i::text], jsonb_build_object('n', i) from generate_series(1, 500) i;
     insert into note select i, n, repeat(md5(i::text), 200) from generate_series(1, 50) i, generate_series(1, 2) n";
+
+#[test]
+fn transactions_that_have_piled_up_become_one_where_that_is_asked_for() {
+    let server = Server::fast().expect("a server");
+    server
+        .sql("create table tick(id int primary key, n int); insert into tick values (1, 0)")
+        .expect("a table");
+    for together in [1, 100] {
+        let path = path(&format!("together-{together}"));
+        let config = Config::parse(&server.url()).expect("a URL");
+        let mut options = FollowOptions::new(config, Setup::default(), ReplicaOptions::new(path));
+        options.together = together;
+        let follower = Follower::start(options).expect("a follower");
+        follower.wait_until_copied(LONG).expect("a copy");
+        let db = follower.database();
+        let mut live = db.subscribe_sql("SELECT n FROM tick WHERE id = 1", ()).expect("live");
+        // While the replica is held, nothing is applied; what is read meanwhile piles up. How much that is
+        // cannot be known, so it is done until there was some.
+        until("some come together", || {
+            let before = follower.status().transactions;
+            let sql = "do $$ begin for i in 1..200 loop update tick set n = n + 1; commit; end loop; end $$";
+            let held = db.transaction(|_| server.sql(sql).map_err(penstock::Error::abort));
+            held.expect("written");
+            wait_for(&follower, "all is applied", |status| status.transactions == before + 200);
+            let patches = live.changes().count();
+            assert!(
+                (1..=200).contains(&patches) && (together > 1 || patches == 200),
+                "{patches} patches"
+            );
+            together == 1 || patches < 200
+        });
+        let n = server.value("select n from tick").expect("a number");
+        until("the last state", || {
+            live.rows()
+                .iter()
+                .all(|entry| entry.get("n").map(|n| n.to_owned().to_string()) == Some(n.clone()))
+        });
+        check_equal(&follower, 1);
+        follower.tear_down().expect("removed");
+    }
+}
 
 #[test]
 fn a_database_is_copied_and_kept_through_changes_of_rows_and_tables() {
@@ -181,4 +226,72 @@ fn a_slot_of_somebody_else_is_left_alone() {
     let follower = follow(&server, &path("second"));
     let error = follower.wait_until_copied(LONG).expect_err("it is not ours").to_string();
     assert!(error.contains("it may belong to another one"), "{error}");
+}
+
+/// Follows a publication of somebody else, who adds a table to it and takes it out again: it comes and
+/// goes though nobody writes to it.
+fn a_publication_that_is_altered(plugin: Plugin) {
+    let installation = match plugin {
+        Plugin::Pgoutput => Installation::newest(),
+        Plugin::Wal2json => Installation::with_wal2json(),
+    };
+    let server = Server::start(&installation.expect("a Postgres"), Options::fast());
+    let server = server.expect("a server");
+    server.sql(TABLES).expect("tables");
+    server
+        .sql(
+            "create table label(id int primary key, name text); insert into label values (1, 'red');
+             create publication theirs for table task",
+        )
+        .expect("a publication");
+    let setup = Setup {
+        publication: "theirs".to_owned(),
+        tables: Tables::Published,
+        plugin,
+        ..Setup::default()
+    };
+    let path = path(&format!("altered-{}", plugin.name()));
+    let follower = follow_as(&server, &path, setup);
+    follower.wait_until_copied(LONG).expect("a copy");
+    let db = follower.database();
+    let tasks = db.subscribe_sql("SELECT id FROM task", ()).expect("live");
+    let label = "SELECT name FROM label ORDER BY id";
+    assert!(db.query_sql(label, ()).is_err());
+    server.sql("alter publication theirs add table label").expect("a change");
+    until("the table", || db.query_sql(label, ()).is_ok_and(|rows| rows.len() == 1));
+    let labels = db.subscribe_sql(label, ()).expect("live");
+    server.sql("insert into label values (2, 'blue')").expect("a change");
+    rows(&labels, 2);
+    wait_for(&follower, "a quiet stream", |status| status.phase == Phase::Streaming);
+    check_equal(&follower, 2);
+    server.sql("alter publication theirs drop table label").expect("a change");
+    until("it is gone", || db.query_sql(label, ()).is_err());
+    assert!(tasks.status().is_ok(), "nothing happened to the other");
+    check_equal(&follower, 1);
+    let status = follower.status();
+    assert_eq!((status.copies, status.restarts, status.divergences), (2, 0, 0), "{status}");
+}
+
+#[test]
+fn a_table_that_is_added_to_a_publication_is_there_before_it_is_written() {
+    a_publication_that_is_altered(Plugin::Pgoutput);
+}
+
+#[test]
+fn a_table_that_is_added_to_a_publication_is_there_before_it_is_written_through_wal2json() {
+    a_publication_that_is_altered(Plugin::Wal2json);
+}
+
+#[test]
+fn a_new_table_that_nobody_writes_is_there_without_reports_of_ddl() {
+    let server = Server::fast().expect("a server");
+    server.sql(TABLES).expect("tables");
+    let follower = follow_as(&server, &path("quiet"), Setup::default());
+    follower.wait_until_copied(LONG).expect("a copy");
+    let db = follower.database();
+    server.sql("create table quiet(id int primary key)").expect("a table");
+    until("the table", || db.query_sql("SELECT * FROM quiet", ()).is_ok());
+    server.sql("drop table quiet").expect("a change");
+    until("it is gone", || db.query_sql("SELECT * FROM quiet", ()).is_err());
+    check_equal(&follower, 2);
 }

@@ -173,6 +173,48 @@ async fn the_sql_proposed_makes_the_server_ready() {
     assert_eq!(ready.tables.len(), 4);
 }
 
+/// A table that the server would not let anybody change any more is not followed.
+#[tokio::test]
+async fn columns_of_an_identity_that_are_not_published_are_a_problem() {
+    for server in each_version() {
+        let major = server.installation().major;
+        server
+            .sql(
+                "create table made (id int primary key, a int, twice int generated always as (a * 2) stored);
+                 alter table made replica identity full",
+            )
+            .expect("made");
+        let report = doctor(&config(&server), &listed(&["made"])).await.expect("examined");
+        let found = problems(&report);
+        let refused = major >= 18;
+        assert_eq!(found.len(), usize::from(refused), "{report}");
+        server.sql("create publication ours for table made").expect("made");
+        let update = server.sql("insert into made(id, a) values (1, 1); update made set a = 2");
+        assert_eq!(update.is_err(), refused, "major {major}: {update:?}");
+        if major < 15 {
+            continue;
+        }
+        server
+            .sql(
+                "create table part (id int primary key, a int, b int);
+                 alter table part replica identity full; create publication part for table part (id, a)",
+            )
+            .expect("made");
+        let setup =
+            Setup { publication: "part".into(), tables: Tables::Published, ..Setup::default() };
+        let report = doctor(&config(&server), &setup).await.expect("examined");
+        let found = problems(&report);
+        assert_eq!(found[0].0, "table public.part", "{report}");
+        assert!(found[0].1.contains("(b)"), "{report}");
+        let update = server.sql("insert into part values (1, 1, 1); update part set a = 2");
+        assert!(update.is_err(), "the server does not mind");
+        server.sql(&found[0].2).expect("what the report proposes");
+        server.sql("update part set a = 2").expect("it can be changed again");
+        let report = doctor(&config(&server), &setup).await.expect("examined");
+        assert!(report.is_ready(), "{report}");
+    }
+}
+
 #[tokio::test]
 async fn an_existing_publication_gives_its_columns_and_rows() {
     for server in each_version() {

@@ -13,8 +13,12 @@ impl Database {
     ///
     /// Over tables in memory and with the feature `parallel`, several threads fill the results.
     /// Results, and everything that `explain` counts, are the same however many there are. What is
-    /// made of joins and aggregates is made by the caller's thread, and so is everything over other
+    /// made of joins and aggregates is read by the caller's thread, and so is everything in other
     /// sources.
+    ///
+    /// Each is filled at once and without a [`Budget`](crate::Budget):
+    /// [`subscribe_in_steps`](Database::subscribe_in_steps) and
+    /// [`subscribe_within`](Database::subscribe_within) are for one query each.
     ///
     /// ```
     /// # use penstock::{ColumnType::*, Database, Params, Query, Schema, Table, col, param};

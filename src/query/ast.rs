@@ -23,8 +23,10 @@ const CORRELATED_KEYS: &[&str] = &["correlation", "subquery", "hidden", "system"
 impl Query {
     /// Reads a query from an AST. All its relationships are lists.
     ///
-    /// `schema` at any level, `alias` at the root and the hints `flip`, `scalar` and `system` are
-    /// ignored. A parameter `{"type": "static", "anchor": …, "field": …}` takes its value from
+    /// `schema` at any level, `alias` at the root and the hints `flip` and `scalar` are ignored.
+    /// `system` means something in an EXISTS where it is `"permissions"`: the rows that satisfy it
+    /// are no part of [row sets](crate::Database::query_row_set). A hidden subquery may have a
+    /// `where` of its own. A parameter `{"type": "static", "anchor": …, "field": …}` takes its value from
     /// [`Params::anchor`](super::Params::anchor) when the query is compiled. A literal whose type
     /// is not its column's equals nothing there; in an ordering comparison it is an error.
     ///
@@ -125,7 +127,7 @@ fn related(
     let body = hop(json, alias, &mut hops, nodes, &path)?;
     Ok((
         alias.to_owned(),
-        Related { target: Target::Hops { hops, one: false }, body, misuse: None },
+        Related { target: Target::Hops { hops, one: false }, body, misuse: None, private: false },
     ))
 }
 
@@ -144,10 +146,9 @@ fn hop(
         hops.push(Hop { table, on, filters: Vec::new() });
         return body(subquery, nodes, path);
     }
-    let only = "a hidden subquery has a table, an alias and one related subquery of the same alias";
-    if let Some((key, _)) =
-        subquery.iter().find(|(key, _)| !["table", "schema", "alias", "related"].contains(key))
-    {
+    let only = "beside a where, a hidden subquery has a table, an alias and one related subquery of the same alias";
+    let keys = ["table", "schema", "alias", "related", "where"];
+    if let Some((key, _)) = subquery.iter().find(|(key, _)| !keys.contains(key)) {
         return Err(path.error(format!("{only}, not \"{key}\"")));
     }
     let inner_path = path.nested(Step::Named("hop", &table))?;
@@ -160,7 +161,9 @@ fn hop(
     if inner_alias != alias {
         return Err(path.error(format!("{only}, not \"{inner_alias}\"")));
     }
-    hops.push(Hop { table: table.clone(), on, filters: Vec::new() });
+    let filter = |json| condition(json, nodes, &inner_path.part("where"));
+    let filters = subquery.optional("where").map(filter).transpose()?.into_iter().collect();
+    hops.push(Hop { table: table.clone(), on, filters });
     hop(inner, alias, hops, nodes, &inner_path)
 }
 
@@ -206,7 +209,8 @@ pub(super) fn exists_body(
     let table = subquery.text("table", path)?.to_owned();
     let body = body(subquery, nodes, path)?;
     let hops = vec![Hop { table, on, filters: Vec::new() }];
-    Ok(Related { target: Target::Hops { hops, one: false }, body, misuse: None })
+    let target = Target::Hops { hops, one: false };
+    Ok(Related { target, body, misuse: None, private: outer.is("system", "permissions") })
 }
 
 /// The name that the subquery of an EXISTS has in error texts: its alias, or else its table.

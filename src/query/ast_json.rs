@@ -51,6 +51,11 @@ impl<'a> Object<'a> {
         self.optional(key).map_or(Ok(false), |json| boolean(json, &path.at(Step::Key(key))))
     }
 
+    /// Whether a member is there and is that text.
+    pub(super) fn is(self, key: &str, text: &str) -> bool {
+        self.optional(key).and_then(Json::as_str) == Some(text)
+    }
+
     pub(super) fn iter(self) -> impl Iterator<Item = (&'a str, &'a Json)> {
         self.members.iter().map(|(key, json)| (key.as_str(), json))
     }

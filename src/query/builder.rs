@@ -33,6 +33,8 @@ pub struct Related {
     pub(super) body: Body,
     /// The first misuse of the interface, reported when the query is compiled.
     pub(super) misuse: Option<&'static str>,
+    /// For an EXISTS: whether the rows that satisfy it stay out of row sets.
+    pub(super) private: bool,
 }
 
 impl Query {
@@ -78,7 +80,7 @@ impl Related {
     }
 
     fn new(target: Target) -> Related {
-        Related { target, body: Body::default(), misuse: None }
+        Related { target, body: Body::default(), misuse: None, private: false }
     }
 
     /// Relates rows whose `child` column equals the `parent` column of the rows before. Stated

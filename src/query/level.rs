@@ -109,7 +109,7 @@ impl<'q> Planner<'q> {
                 continue;
             }
             let (columns, level) = self.relationship(table, name, subquery, path)?;
-            related.push(Edge { columns, child: level.plan });
+            related.push(Edge { columns, child: level.plan, private: false });
             children.push(level.binding);
             view.relationships.push(ViewRelationship { name: name.clone(), format: level.view });
         }
@@ -180,7 +180,7 @@ impl<'q> Planner<'q> {
         let table = far.table;
         let (near, near_binding) = self.bare(near, Extent::default());
         let (child, far_binding) = self.bare(far, Extent::default());
-        let far = Box::new(Edge { columns: hop.from.clone(), child });
+        let far = Box::new(Edge { columns: hop.from.clone(), child, private: false });
         Rows {
             table,
             input: Input::Junction { near: Box::new(near), far },
@@ -236,7 +236,7 @@ impl<'q> Planner<'q> {
         }
         let route = self.route(table, related, name, &place)?;
         let path = path.nested_by(route.hops.len(), Step::Named("exists", name))?;
-        let draft = self.gate_hops(&route.hops, negated, &path)?;
+        let draft = self.gate_hops(&route.hops, negated, related.private, &path)?;
         Ok(if body.limit == Some(0) { Draft::Always(negated) } else { draft })
     }
 
@@ -245,6 +245,7 @@ impl<'q> Planner<'q> {
         &mut self,
         hops: &[RouteHop<'q>],
         negated: bool,
+        private: bool,
         path: &Path<'_>,
     ) -> Result<Draft, QueryError> {
         let Some((hop, further)) = hops.split_first() else {
@@ -256,7 +257,7 @@ impl<'q> Planner<'q> {
         } else {
             let name = self.table_schema(hop.table).name();
             let own = self.filters(hop.table, hop.filters, &path.at(Step::Named("hop", name)))?;
-            Draft::all([own, self.gate_hops(further, false, path)?])
+            Draft::all([own, self.gate_hops(further, false, private, path)?])
         };
         if matches!(condition, Draft::Always(false)) {
             return Ok(Draft::Always(negated));
@@ -264,7 +265,7 @@ impl<'q> Planner<'q> {
         let rows = self.scan(hop.table, &hop.to, condition);
         let extent = Extent { limit: Some(1), ..Extent::default() };
         let (child, binding) = self.bare(rows, extent);
-        let edge = Edge { columns: hop.from.clone(), child };
+        let edge = Edge { columns: hop.from.clone(), child, private };
         Ok(Draft::Gate { body: Box::new(GateBody { edge, binding }), negated })
     }
 
@@ -316,7 +317,7 @@ impl<'q> Planner<'q> {
         let expect_one = one && limit.is_none_or(|limit| limit > 1);
         // A second row is asked for only to be seen as a violation.
         let limit = if expect_one { Some(2) } else { limit };
-        Ok(Extent { start, offset: body.offset, limit, expect_one })
+        Ok(Extent { start, offset: body.offset, limit, expect_one, in_steps: None })
     }
 
     fn start(

@@ -269,7 +269,7 @@ impl<'t> Tests<'t> {
         let child = LevelPlan { table, input, order, related: Vec::new() };
         let extent = Extent { limit: Some(1), ..Extent::default() };
         let binding = Arc::new(Binding { constants, extent, children });
-        let body = Box::new(GateBody { edge: Edge { columns, child }, binding });
+        let body = Box::new(GateBody { edge: Edge { columns, child, private: false }, binding });
         Ok(Some(Draft::Gate { body, negated }))
     }
 }

@@ -120,12 +120,12 @@ impl Parts {
         };
         let mut relationships = Vec::with_capacity(nested.len());
         for Nested { name, level, columns } in nested {
-            plan.related.push(Edge { columns, child: level.plan });
+            plan.related.push(Edge { columns, child: level.plan, private: false });
             children.push(level.binding);
             relationships.push(ViewRelationship { name, format: level.view });
         }
         let limit = if one { Some(page.limit.unwrap_or(1).min(1)) } else { page.limit };
-        let extent = Extent { start: None, offset: page.offset, limit, expect_one: false };
+        let extent = Extent { offset: page.offset, limit, ..Extent::default() };
         Level {
             plan,
             binding: Arc::new(Binding { constants, extent, children }),

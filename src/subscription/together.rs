@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use penstock_operators::schema::Schema;
 use penstock_operators::workers::{Workers, gather};
 
-use super::{Made, Subscription};
+use super::Subscription;
+use super::making::Made;
 use crate::error::Error;
 use crate::query::{CompiledQuery, Params, Query, QueryError};
 use crate::shared::Shared;
@@ -41,7 +43,7 @@ impl Subscription {
 /// Plans all queries, or says which is the first that cannot be.
 fn compile(
     queries: &[(Query, Params)],
-    schema: &penstock_operators::schema::Schema,
+    schema: &Schema,
     workers: &dyn Workers,
 ) -> Result<Vec<CompiledQuery>, Error> {
     let chunks: Vec<&[(Query, Params)]> = queries.chunks(CHUNK).collect();

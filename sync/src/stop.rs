@@ -1,33 +1,36 @@
-//! Ctrl-C: the first one ends what is under way in order, a second one at once.
+//! Signals to end (SIGINT, SIGTERM, SIGHUP): the first has what is under way ended in order, a second ends
+//! the process at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::failure::Failure;
+/// With what a second signal ends the process: as shells say of one that an interrupt has ended.
+const AT_ONCE: i32 = 130;
 
-/// Whether it is to end.
+/// Whether the process is to end.
 #[derive(Clone, Debug)]
-pub(crate) struct Stop(Arc<AtomicBool>);
+pub struct Stop(Arc<AtomicBool>);
 
 impl Stop {
-    /// Listens for Ctrl-C from now on.
+    /// Listens for signals from now on. Once in a process.
     ///
     /// # Errors
-    /// The system does not let it.
-    pub(crate) fn on_ctrl_c() -> Result<Stop, Failure> {
+    /// The system does not let it, for people.
+    pub fn on_signals() -> Result<Stop, String> {
         let stop = Stop(Arc::default());
         let asked = stop.clone();
         let set = ctrlc::set_handler(move || {
             if asked.0.swap(true, Ordering::AcqRel) {
-                std::process::exit(130);
+                std::process::exit(AT_ONCE);
             }
         });
-        set.map_err(|error| Failure::Source(format!("cannot listen for Ctrl-C: {error}")))?;
+        set.map_err(|error| format!("cannot listen for signals: {error}"))?;
         Ok(stop)
     }
 
-    /// Whether Ctrl-C was pressed.
-    pub(crate) fn is_asked(&self) -> bool {
+    /// Whether a signal has come.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }

@@ -99,9 +99,11 @@ fn health_and_metrics_are_answered_while_it_watches() {
     );
     let (code, metrics) = ask(&address, "/metrics");
     assert_eq!(code, 200);
-    assert!(metrics.contains("penstock_tables_copied_total 1"), "{metrics}");
+    let copied =
+        metrics.lines().find(|line| line.starts_with("penstock_replication_tables_copied_total{"));
+    assert!(copied.is_some_and(|line| line.ends_with("\"} 1")), "{metrics}");
     until("the stream is in the metrics", || {
-        ask(&address, "/metrics").1.contains("penstock_lag_bytes ")
+        ask(&address, "/metrics").1.contains("penstock_replication_lag_bytes{")
     });
     assert_eq!(ask(&address, "/other").0, 404);
     server.sql("insert into task values (9, 'the last', false)").expect("a change");
@@ -120,7 +122,7 @@ fn a_copy_is_verified_and_kept_in_a_file() {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}{errors}");
-    assert!(text.starts_with("copied 1 tables, 2 rows in "), "{text}");
+    assert!(text.starts_with("copied 1 tables, 2 rows, 0.0 MB in "), "{text}");
     assert!(text.contains("equal    public.task: 2 rows, "), "{text}");
     server.sql("insert into task values (4, 'later', false)").expect("a change");
     let arguments =

@@ -270,7 +270,7 @@ fn query(random: &mut Random, pool: &mut Vec<(Arc<Relation>, usize)>) -> Query {
             child.order = KeySpec::asc(&columns);
         }
         children.push(binding(if gate { Some(1) } else { body.limit }, Vec::new()));
-        ((own, other, body), Edge { columns: vec![own], child })
+        ((own, other, body), Edge { columns: vec![own], child, private: false })
     };
     let exists = random.chance(4).then(|| below(random, true));
     let related = random.chance(3).then(|| below(random, false));

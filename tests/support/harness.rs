@@ -4,8 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use penstock::{
-    Database, Error, MemorySource, Params, Patch, Query, RowView, Schema, Source, Subscription,
-    Tree,
+    Database, Error, MemorySource, Params, Patch, Query, Schema, Source, Subscription, Tree,
 };
 
 use super::ast::ast;
@@ -15,7 +14,7 @@ use super::faults::{Faults, Faulty};
 use super::flat;
 use super::model::{Model, TableModel, Write};
 use super::query::{Named, Start, TestQuery};
-use super::row_set::Rows;
+use super::row_set::{Rows, rows_of, same_rows};
 use super::script::{Action, Ending, Script};
 use super::store::{Side, Store, Telling};
 use super::values::identical_rows;
@@ -33,6 +32,8 @@ pub(crate) struct Options {
     /// What makes the database, with another over the same rows if there is to be one; without it
     /// they are in memory. Such databases check unique keys at once, so there are none.
     pub(crate) open: Option<Open>,
+    /// Fill results in steps, one after every action.
+    pub(crate) in_steps: bool,
 }
 
 /// Makes the database and perhaps another over the same rows.
@@ -101,8 +102,10 @@ pub(crate) fn run(case: &Case, options: Options) -> Result<String, String> {
         harness
             .act(action)
             .and_then(|()| harness.check_all(matches!(action, Action::Transaction { .. })))
+            .and_then(|()| harness.grow(1 + number % 3).map(drop))
             .map_err(|error| format!("action {number}: {error}"))?;
     }
+    while harness.grow(2)? {}
     harness.live.clear();
     let left = harness.db.memory_usage().map_err(|error| error.to_string())?;
     let owners = |usage: &penstock::MemoryUsage| -> Vec<String> {
@@ -202,7 +205,10 @@ impl Harness {
     fn subscribe(&mut self, query: &TestQuery, keeps_rows: bool) -> Result<(), String> {
         let built = self.engine_query(query)?;
         let subscription = self
-            .attempt(|harness| harness.db.subscribe(built.clone()))?
+            .attempt(|harness| match harness.options.in_steps {
+                true => harness.db.subscribe_in_steps(built.clone(), &Params::new()),
+                false => harness.db.subscribe(built.clone()),
+            })?
             .map_err(|error| format!("{}: {error}", Named(query, &self.tables)))?;
         let tree = subscription.rows();
         let nodes = flat::nodes(&tree);
@@ -213,6 +219,20 @@ impl Harness {
         }
         self.live.push(live);
         Ok(())
+    }
+
+    /// Fills all results that are not complete by one step, and checks them. Returns whether some
+    /// are still not complete.
+    fn grow(&mut self, rows: usize) -> Result<bool, String> {
+        let mut is_growing = false;
+        for number in 0..self.live.len() {
+            if !self.live[number].is_complete()? {
+                let grown = self.attempt(|harness| harness.live[number].subscription.grow(rows))?;
+                is_growing |= !grown.map_err(|error| format!("subscription {number}: {error}"))?;
+                self.check_all(true).map_err(|error| format!("grown by {rows}: {error}"))?;
+            }
+        }
+        Ok(is_growing)
     }
 
     fn transaction(&mut self, writes: &[(Write, bool)], ending: Ending) -> Result<(), String> {
@@ -281,15 +301,23 @@ impl Harness {
         }
         let mut naive = Naive::new(&self.model);
         naive.nulls_are_values = self.options.broken_oracle;
-        let expected = naive.tree(&live.query);
+        let mut expected = naive.tree(&live.query);
+        let is_complete = live.is_complete()?;
+        if !is_complete {
+            // The first rows of the result, and no more is known of how many.
+            expected.truncate(nodes.len());
+        }
         if !same_trees(&nodes, &expected) {
             return Err(differ("the result", &nodes, &expected));
         }
-        if let Some(kept) = &live.rows {
+        if let Some(kept) = live.rows.as_ref().filter(|_| is_complete) {
             same_rows("the kept row set", kept, &naive.row_set(&live.query))?;
         }
         let live = &self.live[number];
         let query = self.engine_query(&live.query)?;
+        if !is_complete {
+            return Ok(());
+        }
         let fresh = self.db.query(&query).map_err(|error| error.to_string())?;
         if fresh != rows {
             return Err(differ("a fresh evaluation", &flat::nodes(&fresh), &nodes));
@@ -304,6 +332,10 @@ impl Harness {
 }
 
 impl Live {
+    fn is_complete(&self) -> Result<bool, String> {
+        self.subscription.is_complete().map_err(|error| error.to_string())
+    }
+
     /// Takes the copies through a patch.
     fn take(
         &mut self,
@@ -362,39 +394,6 @@ fn keep_rows(tables: &[TableModel], live: &mut Live) -> Result<(), String> {
     let rows = live.subscription.row_set().map_err(|error| error.to_string())?;
     live.rows = Some(rows_of(tables, rows)?);
     Ok(())
-}
-
-/// Rows of the engine in the form and order of the naive row set.
-fn rows_of(tables: &[TableModel], rows: Vec<RowView>) -> Result<Rows, String> {
-    let mut found = Rows::new();
-    for row in rows {
-        let name = row.table().name();
-        let table = tables.iter().position(|table| table.name == name);
-        found.push((table.ok_or("a row of no table")?, flat::values(&row)));
-    }
-    found.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| tables[a.0].compare_keys(&a.1, &b.1)));
-    let repeated = found.windows(2).find(|pair| {
-        pair[0].0 == pair[1].0 && tables[pair[0].0].compare_keys(&pair[0].1, &pair[1].1).is_eq()
-    });
-    match repeated {
-        Some(pair) => Err(format!("a row twice in a row set: {:?} and {:?}", pair[0], pair[1])),
-        None => Ok(found),
-    }
-}
-
-fn same_rows(what: &str, found: &Rows, expected: &Rows) -> Result<(), String> {
-    let same = |a: &(usize, Vec<penstock::Value>), b: &(usize, Vec<penstock::Value>)| {
-        a.0 == b.0 && identical_rows(&a.1, &b.1)
-    };
-    let lacks = |rows: &Rows, others: &Rows| -> Rows {
-        let absent = |row: &&(usize, _)| !others.iter().any(|other| same(other, row));
-        rows.iter().filter(absent).cloned().collect()
-    };
-    let (extra, missing) = (lacks(found, expected), lacks(expected, found));
-    match extra.is_empty() && missing.is_empty() && found.len() == expected.len() {
-        true => Ok(()),
-        false => Err(format!("{what} has too much: {extra:?}; and lacks: {missing:?}")),
-    }
 }
 
 fn differ(what: &str, found: &[Node], expected: &[Node]) -> String {

@@ -5,10 +5,11 @@
 //! primary key that satisfies the EXISTS, with its own witnesses. The body of a NOT EXISTS, and an
 //! EXISTS that constants make irrelevant, contribute nothing.
 
-use penstock::Value;
+use penstock::{RowView, Value};
 
 use super::evaluate::Naive;
-use super::model::Row;
+use super::flat;
+use super::model::{Row, TableModel};
 use super::query::{Body, Cond, Sub, TestQuery};
 use super::values::identical_rows;
 
@@ -94,5 +95,39 @@ impl Naive<'_> {
         if let Some(rest) = &rest {
             self.add_witness(witness, rest, rows);
         }
+    }
+}
+
+/// Rows of the engine in the form and order of the naive row set.
+pub(crate) fn rows_of(tables: &[TableModel], rows: Vec<RowView>) -> Result<Rows, String> {
+    let mut found = Rows::new();
+    for row in rows {
+        let name = row.table().name();
+        let table = tables.iter().position(|table| table.name == name);
+        found.push((table.ok_or("a row of no table")?, flat::values(&row)));
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| tables[a.0].compare_keys(&a.1, &b.1)));
+    let repeated = found.windows(2).find(|pair| {
+        pair[0].0 == pair[1].0 && tables[pair[0].0].compare_keys(&pair[0].1, &pair[1].1).is_eq()
+    });
+    match repeated {
+        Some(pair) => Err(format!("a row twice in a row set: {:?} and {:?}", pair[0], pair[1])),
+        None => Ok(found),
+    }
+}
+
+/// Whether two row sets are the same; if not, what differs.
+pub(crate) fn same_rows(what: &str, found: &Rows, expected: &Rows) -> Result<(), String> {
+    let same = |a: &(usize, Vec<penstock::Value>), b: &(usize, Vec<penstock::Value>)| {
+        a.0 == b.0 && identical_rows(&a.1, &b.1)
+    };
+    let lacks = |rows: &Rows, others: &Rows| -> Rows {
+        let absent = |row: &&(usize, _)| !others.iter().any(|other| same(other, row));
+        rows.iter().filter(absent).cloned().collect()
+    };
+    let (extra, missing) = (lacks(found, expected), lacks(expected, found));
+    match extra.is_empty() && missing.is_empty() && found.len() == expected.len() {
+        true => Ok(()),
+        false => Err(format!("{what} has too much: {extra:?}; and lacks: {missing:?}")),
     }
 }

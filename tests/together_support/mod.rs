@@ -1,5 +1,7 @@
 //! A source that several threads read and that cannot read some values.
 
+mod mixed;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use penstock::operators::delta::Batch;

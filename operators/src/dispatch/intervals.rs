@@ -8,7 +8,7 @@
 
 use std::cmp::Ordering;
 
-use crate::key::Key;
+use crate::key::{Direction, Key, encoded_len};
 use crate::level::LevelId;
 
 const NIL: u32 = u32::MAX;
@@ -34,8 +34,11 @@ impl Interval {
         self.lower >= self.upper
     }
 
+    /// Whether it holds one value. The texts before the empty one, of which there are none, begin where
+    /// texts do, which is no value.
     pub(super) fn is_point(&self) -> bool {
         self.upper.strip_prefix(&*self.lower) == Some(&[0])
+            && encoded_len(&self.lower, Direction::Asc) == Some(self.lower.len())
     }
 
     /// The values in both.
@@ -273,6 +276,15 @@ mod tests {
         hits
     }
 
+    #[test]
+    fn the_texts_before_the_empty_one_are_no_point() {
+        let mut empty = crate::key::KeyBuffer::new();
+        crate::key::encode(&mut empty, crate::value::ValueRef::Text(""), Direction::Asc);
+        let (kind, _) = crate::key::kind_bounds(&empty);
+        let before = Interval { lower: key(&[kind]), upper: key(&empty) };
+        assert!(!before.is_point() && Interval::point(&empty).is_point());
+    }
+
     proptest! {
         #[test]
         fn finds_what_a_scan_of_all_finds(
@@ -326,10 +338,16 @@ mod tests {
 
     #[test]
     fn points_hold_one_value() {
-        let point = Interval::point(&[3, 9]);
+        let encoded = |text| {
+            let mut key = crate::key::KeyBuffer::new();
+            crate::key::encode(&mut key, crate::value::ValueRef::Text(text), Direction::Asc);
+            key
+        };
+        let (nine, ten) = (encoded("9"), encoded("9a"));
+        let point = Interval::point(&nine);
         assert!(point.is_point() && !point.is_empty());
-        assert!(*point.lower <= [3, 9][..] && *point.upper > [3, 9][..]);
-        assert!(*point.upper <= [3, 10][..]);
-        assert!(!Interval { lower: key(&[3]), upper: key(&[4]) }.is_point());
+        assert!(*point.lower <= nine[..] && *point.upper > nine[..]);
+        assert!(*point.upper <= ten[..]);
+        assert!(!Interval { lower: key(&nine), upper: key(&ten) }.is_point());
     }
 }

@@ -79,6 +79,7 @@ pub(crate) fn renumbered(shape: &LevelPlan, numbers: &[u32]) -> LevelPlan {
     let edge = |edge: &Edge| Edge {
         columns: edge.columns.clone(),
         child: renumbered(&edge.child, numbers),
+        private: edge.private,
     };
     let input = match &shape.input {
         Input::Scan { partition, correlated, condition, gates } => Input::Scan {

@@ -51,6 +51,17 @@ impl Source for SourceView<'_> {
         })
     }
 
+    fn is_ordered(&self, scan: ScanId) -> bool {
+        match scan_slot(scan) {
+            None => self.base.is_ordered(scan),
+            // What is read through to a table may have to be sorted there.
+            Some(_) => {
+                let prepared = self.flow.tables.scan(scan);
+                prepared.is_some_and(|prepared| matches!(prepared.way, Way::Stored(_)))
+            }
+        }
+    }
+
     fn scan(
         &self,
         at: At,

@@ -9,6 +9,9 @@ use crate::Error;
 /// Further folders of `initdb` and `postgres`, separated like those of `PATH`.
 pub const FOLDERS_VARIABLE: &str = "PENSTOCK_POSTGRES_BIN";
 
+/// The major version that tests take which need one server of any; the newest found unless it is set.
+pub const MAJOR_VARIABLE: &str = "PENSTOCK_POSTGRES_MAJOR";
+
 /// The programs of one major version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installation {
@@ -40,13 +43,21 @@ impl Installation {
         }
     }
 
-    /// The newest major version found.
+    /// The newest major version found, or that which `PENSTOCK_POSTGRES_MAJOR` asks for.
     ///
     /// # Errors
     ///
-    /// None was found.
+    /// None was found, or not that one.
     pub fn newest() -> Result<Installation, Error> {
-        Installation::all()?.pop().ok_or_else(none_found)
+        let mut all = Installation::all()?;
+        let Some(wanted) = std::env::var_os(MAJOR_VARIABLE) else {
+            return all.pop().ok_or_else(none_found);
+        };
+        let found = all.iter().position(|it| wanted == *it.major.to_string());
+        found.map(|at| all.swap_remove(at)).ok_or_else(|| {
+            let wanted = wanted.to_string_lossy();
+            Error(format!("{MAJOR_VARIABLE} asks for Postgres {wanted}, which was not found"))
+        })
     }
 
     /// The newest major version that has the output plugin wal2json.

@@ -22,7 +22,7 @@
 //! | [`install`] | which major versions are on this machine |
 //! | [`server`] | starting, stopping, killing, restoring, promoting |
 //! | [`client`] | SQL from any thread, inside a runtime or not |
-//! | [`proxy`] | a connection that can be cut, frozen and delayed |
+//! | [`proxy`] | a connection that can be cut, frozen, delayed and split |
 //! | [`compare`] | what is different between two tables |
 
 #![allow(clippy::disallowed_methods, reason = "tests wait for other processes, with a deadline")]

@@ -20,6 +20,8 @@ pub struct Options {
     /// Further lines at the top of `pg_hba.conf`. Everybody is trusted unless one of these says
     /// otherwise.
     pub hba: Vec<String>,
+    /// Further files of the data directory, which only the server may read: names and contents.
+    pub files: Vec<(String, String)>,
 }
 
 impl Default for Options {
@@ -33,6 +35,7 @@ impl Default for Options {
             max_wal_senders: 10,
             settings: Vec::new(),
             hba: Vec::new(),
+            files: Vec::new(),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! A connection that can be cut, frozen and delayed.
+//! A connection that can be cut, frozen, delayed and split.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ struct Shared {
     refusing: AtomicBool,
     closed: AtomicBool,
     delay_ms: AtomicU64,
+    /// How many bytes go on at a time; 0 for as many as there are.
+    piece: AtomicUsize,
     /// After how many more bytes from the server connections are cut; the greatest number for
     /// never.
     budget: AtomicU64,
@@ -53,6 +55,7 @@ impl Proxy {
             refusing: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             delay_ms: AtomicU64::new(0),
+            piece: AtomicUsize::new(0),
             budget: AtomicU64::new(u64::MAX),
             passed: AtomicU64::new(0),
             accepted: AtomicU64::new(0),
@@ -110,6 +113,12 @@ impl Proxy {
     pub fn delay(&self, delay: Duration) {
         let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         self.shared.delay_ms.store(delay_ms, Ordering::SeqCst);
+    }
+
+    /// Passes on at most so many bytes at a time, each piece in a packet of its own; 0 for as many as
+    /// there are.
+    pub fn split(&self, bytes: usize) {
+        self.shared.piece.store(bytes, Ordering::SeqCst);
     }
 
     /// How many bytes have come from the server through all connections.
@@ -189,7 +198,12 @@ impl Shared {
                 self.cut();
                 break;
             }
-            if to.write_all(piece).is_err() {
+            let size = match self.piece.load(Ordering::SeqCst) {
+                0 => piece.len(),
+                size => size,
+            };
+            let _ = to.set_nodelay(size < piece.len());
+            if piece.chunks(size).any(|piece| to.write_all(piece).is_err()) {
                 break;
             }
         }

@@ -5,6 +5,7 @@ mod process;
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -39,10 +40,18 @@ impl Server {
     ///
     /// What `initdb` or the server says.
     pub fn start(installation: &Installation, options: Options) -> Result<Server, Error> {
+        let mut server = Server::unstarted(installation, options)?;
+        server.initialize()?;
+        server.start_again()?;
+        Ok(server)
+    }
+
+    /// One without a data directory.
+    fn unstarted(installation: &Installation, options: Options) -> Result<Server, Error> {
         let folder = Folder::new()?;
         let owner = Owner::find()?;
         owner.take(folder.path())?;
-        let mut server = Server {
+        Ok(Server {
             installation: installation.clone(),
             options,
             owner,
@@ -50,10 +59,7 @@ impl Server {
             process: None,
             client: Mutex::new(None),
             folder,
-        };
-        server.initialize()?;
-        server.start_again()?;
-        Ok(server)
+        })
     }
 
     /// Starts the newest version found, without waiting for the disk.
@@ -252,7 +258,16 @@ impl Server {
         write(&settings, &(text + "\ninclude 'penstock.conf'\n"))?;
         let hba = data.join("pg_hba.conf");
         let text = fs::read_to_string(&hba).map_err(|error| Error::new(hba.display(), error))?;
-        write(&hba, &(self.options.hba.join("\n") + "\n" + &text))
+        write(&hba, &(self.options.hba.join("\n") + "\n" + &text))?;
+        for (name, content) in &self.options.files {
+            let file = data.join(name);
+            write(&file, content)?;
+            let secret = fs::Permissions::from_mode(0o600);
+            fs::set_permissions(&file, secret)
+                .map_err(|error| Error::new(file.display(), error))?;
+            self.owner.take(&file)?;
+        }
+        Ok(())
     }
 
     fn log_file(&self) -> PathBuf {

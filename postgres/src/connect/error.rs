@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 
+use super::tls::{NOT_OFFERED, TlsError};
+
 /// What goes wrong with a server, in its own words and with its code where it said something.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -17,6 +19,8 @@ pub enum ServerError {
         reason: String,
         /// Whether it may work later with nothing changed on our side.
         passing: bool,
+        /// Whether it is about how the connection is encrypted.
+        encryption: bool,
     },
     /// The server refused a statement.
     #[error("{doing}: {message} (SQLSTATE {code})")]
@@ -58,6 +62,11 @@ impl ServerError {
         }
     }
 
+    /// Whether it might work otherwise encrypted, or not encrypted.
+    pub(super) fn is_of_encryption(&self) -> bool {
+        matches!(self, ServerError::Connect { encryption: true, .. })
+    }
+
     /// The server's code, if it said something.
     pub fn code(&self) -> Option<&str> {
         match self {
@@ -67,7 +76,7 @@ impl ServerError {
     }
 
     /// An error of a statement.
-    pub(crate) fn new(doing: impl Into<String>, error: &tokio_postgres::Error) -> ServerError {
+    pub fn new(doing: impl Into<String>, error: &tokio_postgres::Error) -> ServerError {
         let doing = doing.into();
         match error.as_db_error() {
             Some(of_server) => ServerError::Refused {
@@ -93,21 +102,38 @@ impl ServerError {
     }
 
     pub(super) fn connecting(server: String, error: &tokio_postgres::Error) -> ServerError {
-        let (reason, passing) = match error.as_db_error() {
+        let source = std::error::Error::source(error);
+        if let Some(error) = source.and_then(|source| source.downcast_ref::<TlsError>()) {
+            return ServerError::encrypting(server, error);
+        }
+        let (reason, passing, encryption) = match error.as_db_error() {
             Some(said) => {
                 let code = said.code().code();
-                (format!("{} (SQLSTATE {code})", said.message()), is_passing(code))
+                // There is no line for us in `pg_hba.conf`: there may be one for us who come otherwise.
+                let encryption = *said.code() == SqlState::INVALID_AUTHORIZATION_SPECIFICATION;
+                (format!("{} (SQLSTATE {code})", said.message()), is_passing(code), encryption)
             }
-            None => (in_words(error), error.is_closed() || has_io(error)),
+            None if source.is_some_and(|source| source.to_string() == DRIVER_NOT_OFFERED) => {
+                (NOT_OFFERED.to_owned(), false, true)
+            }
+            None => (in_words(error), error.is_closed() || has_io(error), false),
         };
-        ServerError::Connect { server, reason, passing }
+        ServerError::Connect { server, reason, passing, encryption }
+    }
+
+    pub(super) fn encrypting(server: String, error: &TlsError) -> ServerError {
+        let passing = matches!(error, TlsError::Io(_));
+        ServerError::Connect { server, reason: error.to_string(), passing, encryption: true }
     }
 
     pub(super) fn no_answer(server: String, waited: Duration) -> ServerError {
         let reason = format!("no answer in {} seconds", waited.as_secs());
-        ServerError::Connect { server, reason, passing: true }
+        ServerError::Connect { server, reason, passing: true, encryption: false }
     }
 }
+
+/// In which words the driver says that a server offers no encryption.
+const DRIVER_NOT_OFFERED: &str = "server does not support TLS";
 
 /// Whether a code tells of something that passes: connection errors, too many connections, the
 /// server starting or stopping, or a lock or slot that somebody else holds for now.

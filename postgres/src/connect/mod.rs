@@ -1,18 +1,24 @@
 //! Where the server is and who asks: connection strings, sessions, and what goes wrong with them.
 
 mod error;
+mod parameters;
 mod parse;
+mod tls;
 
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::tls::TlsStream;
+use tokio_postgres::{Client, Connection, NoTls, Socket};
 
 pub use error::ServerError;
 pub(crate) use error::is_passing;
 pub use parse::NotAConfig;
 
 use crate::types::SESSION_SETTINGS;
+use tls::{Connector, Mode, Tls};
 
 /// How long a connection may take to come about.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -29,6 +35,7 @@ pub struct Config {
     port: u16,
     user: String,
     database: String,
+    tls: Tls,
 }
 
 /// A session for SQL. Its settings are those of [`SESSION_SETTINGS`].
@@ -36,6 +43,22 @@ pub struct Config {
 pub struct Session {
     client: Client,
     driver: JoinHandle<()>,
+    is_encrypted: bool,
+}
+
+impl Session {
+    /// Over a connection. An error of it comes out of the statement that is running.
+    fn over<S, T>(both: (Client, Connection<S, T>), is_encrypted: bool) -> Session
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        T: TlsStream + Unpin + Send + 'static,
+    {
+        let (client, connection) = both;
+        let driver = tokio::spawn(async move {
+            let _ = connection.await;
+        });
+        Session { client, driver, is_encrypted }
+    }
 }
 
 impl std::ops::Deref for Session {
@@ -56,11 +79,13 @@ impl Drop for Session {
 impl Config {
     /// Reads a connection string: `postgres://user:password@host:port/database`, or pairs such as
     /// `host=/run/postgresql dbname=app`, with the names that `libpq` has. Without a password that
-    /// of the variable `PGPASSWORD` is taken.
+    /// of the variable `PGPASSWORD` is taken. How the connection is encrypted, `sslmode`, `sslrootcert`,
+    /// `sslcert` and `sslkey` say, or the variables that `libpq` has for them; unless they do, it is
+    /// encrypted if the server can.
     ///
     /// # Errors
     ///
-    /// The text cannot be read, or asks for what is not supported: more than one host, TLS.
+    /// The text cannot be read, or asks for what is not supported: more than one host, channel binding.
     pub fn parse(text: &str) -> Result<Config, NotAConfig> {
         parse::parse(text)
     }
@@ -93,22 +118,6 @@ impl Config {
         &self.database
     }
 
-    /// The same server through another port of this machine.
-    pub fn through(&self, port: u16) -> Config {
-        let mut inner = tokio_postgres::Config::new();
-        inner.host("127.0.0.1").port(port).user(&self.user).dbname(&self.database);
-        if let Some(password) = self.inner.get_password() {
-            inner.password(password);
-        }
-        Config::from_parts(
-            inner,
-            "127.0.0.1".into(),
-            port,
-            self.user.clone(),
-            self.database.clone(),
-        )
-    }
-
     /// Connects for SQL.
     ///
     /// # Errors
@@ -120,30 +129,94 @@ impl Config {
         // A network that is gone is noticed, whether we wait for an answer or for room to send.
         config.tcp_user_timeout(NETWORK_TIMEOUT).keepalives_idle(NETWORK_TIMEOUT);
         config.keepalives_interval(NETWORK_TIMEOUT / 3).keepalives_retries(3);
-        let connecting = tokio::time::timeout(CONNECT_TIMEOUT, config.connect(NoTls));
-        let (client, connection) = match connecting.await {
-            Ok(connected) => {
-                connected.map_err(|error| ServerError::connecting(self.name(), &error))?
-            }
-            Err(_) => return Err(ServerError::no_answer(self.name(), CONNECT_TIMEOUT)),
+        // Files are read before the time begins to count.
+        let connector = match self.mode() {
+            Mode::Disable => None,
+            _ => Some(self.connector()?),
         };
-        // An error of the connection comes out of the statement that is running.
-        let driver = tokio::spawn(async move {
-            let _ = connection.await;
-        });
-        Ok(Session { client, driver })
+        let connecting = self.connect_with(config, connector);
+        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(connected) => connected,
+            Err(_) => Err(ServerError::no_answer(self.name(), CONNECT_TIMEOUT)),
+        }
     }
 
-    /// How to connect for replication: reading `slot` through `publication` from a position on.
-    pub(crate) fn replication(
+    /// Connects as `sslmode` has it.
+    async fn connect_with(
+        &self,
+        config: tokio_postgres::Config,
+        connector: Option<Connector>,
+    ) -> Result<Session, ServerError> {
+        let Some(connector) = connector else { return self.connect_plainly(config).await };
+        let is_enough = self.tls.mode == Mode::Prefer;
+        let mode = if is_enough { SslMode::Prefer } else { SslMode::Require };
+        match self.connect_encrypted(config.clone(), mode, connector).await {
+            // Also where the server has no place for us who come encrypted.
+            Err(error) if is_enough && error.is_of_encryption() => {
+                self.connect_plainly(config).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn connect_plainly(
+        &self,
+        mut config: tokio_postgres::Config,
+    ) -> Result<Session, ServerError> {
+        let connected = config.ssl_mode(SslMode::Disable).connect(NoTls).await;
+        let failed = |error| ServerError::connecting(self.name(), &error);
+        Ok(Session::over(connected.map_err(failed)?, false))
+    }
+
+    async fn connect_encrypted(
+        &self,
+        mut config: tokio_postgres::Config,
+        mode: SslMode,
+        connector: Connector,
+    ) -> Result<Session, ServerError> {
+        let connected = config.ssl_mode(mode).connect(connector.clone()).await;
+        let failed = |error| ServerError::connecting(self.name(), &error);
+        let both: (Client, Connection<Socket, _>) = connected.map_err(failed)?;
+        Ok(Session::over(both, connector.has_encrypted()))
+    }
+
+    fn connector(&self) -> Result<Connector, ServerError> {
+        let connector = Connector::new(&self.tls, &self.host);
+        connector.map_err(|error| ServerError::encrypting(self.name(), &error))
+    }
+
+    /// How connections are encrypted: through Unix sockets they are not.
+    fn mode(&self) -> Mode {
+        if self.host.starts_with('/') { Mode::Disable } else { self.tls.mode }
+    }
+
+    /// How to connect for replication, once and soon: reading `slot` through `publication` from a
+    /// position on.
+    pub(crate) async fn replication(
         &self,
         slot: &str,
         publication: &str,
         settings: &[(&str, &str)],
-    ) -> pgwire_replication::ReplicationConfig {
+    ) -> Result<pgwire_replication::ReplicationConfig, ServerError> {
+        let is_encrypted = match self.mode() {
+            Mode::Disable => false,
+            // As it is with other connections to this server.
+            Mode::Prefer => self.connect().await?.is_encrypted,
+            Mode::Require | Mode::VerifyCa | Mode::VerifyFull => true,
+        };
+        let host = match is_encrypted {
+            false => self.host.clone(),
+            true => {
+                let connector = self.connector()?;
+                let opened = tls::forward(&self.host, self.port, &connector).await;
+                let folder =
+                    opened.map_err(|error| ServerError::encrypting(self.name(), &error))?;
+                folder.to_string_lossy().into_owned()
+            }
+        };
         let password = self.inner.get_password().unwrap_or_default();
         let mut config = pgwire_replication::ReplicationConfig::new(
-            self.host.clone(),
+            host,
             self.user.clone(),
             String::from_utf8_lossy(password),
             self.database.clone(),
@@ -152,7 +225,7 @@ impl Config {
         );
         config = config.with_port(self.port).with_options(self.options(settings));
         config.application_name = Some("penstock".into());
-        config
+        Ok(config)
     }
 
     /// The startup parameter that makes settings hold from the start.
@@ -163,15 +236,5 @@ impl Config {
             options += &format!(" -c {name}={value}");
         }
         options.trim_start().to_owned()
-    }
-
-    fn from_parts(
-        inner: tokio_postgres::Config,
-        host: String,
-        port: u16,
-        user: String,
-        database: String,
-    ) -> Config {
-        Config { inner, host, port, user, database }
     }
 }

@@ -1,8 +1,10 @@
 //! Reading connection strings.
 
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::{ChannelBinding, Host, SslMode, SslNegotiation};
 
 use super::Config;
+use super::parameters;
+use super::tls::Tls;
 
 /// A text that does not say how to connect. The text itself is not repeated: it may hold a
 /// password.
@@ -23,28 +25,36 @@ pub enum NotAConfig {
         "the connection string names {0} hosts; name one, that of the server which takes writes"
     )]
     Hosts(usize),
-    /// TLS is asked for.
-    #[error(
-        "sslmode={0} is not supported: this build connects without TLS; use sslmode=prefer or disable, through a \
-         tunnel (ssh -L, stunnel) where the network is not trusted"
-    )]
-    Tls(String),
+    /// Encryption is asked for in a way that makes no sense or is not supported.
+    #[error("{0}")]
+    Encryption(String),
 }
-
-/// What `sslmode` may be, beyond what is understood here.
-const TLS_MODES: [&str; 3] = ["require", "verify-ca", "verify-full"];
 
 pub(super) fn parse(text: &str) -> Result<Config, NotAConfig> {
     let text = text.trim();
-    if let Some(mode) = tls_asked(text) {
-        return Err(NotAConfig::Tls(mode.to_owned()));
-    }
+    let (text, encryption) = parameters::take(text).ok_or(NotAConfig::Unreadable)?;
     let mut inner: tokio_postgres::Config = text.parse().map_err(|_| NotAConfig::Unreadable)?;
+    let tls = Tls::of(&encryption, |name| std::env::var(name).ok());
+    let tls = tls.map_err(NotAConfig::Encryption)?;
+    let unsupported = |what: &str| Err(NotAConfig::Encryption(what.to_owned()));
+    if inner.get_ssl_negotiation() == SslNegotiation::Direct {
+        return unsupported("sslnegotiation=direct is not supported: leave it out");
+    }
+    if inner.get_channel_binding() == ChannelBinding::Require {
+        return unsupported(
+            "channel_binding=require is not supported, as replication connections have none: leave it out, and \
+             write sslmode=verify-full, so that no other server is talked to",
+        );
+    }
     let host = match inner.get_hosts() {
         [Host::Tcp(host)] => host.clone(),
         [Host::Unix(folder)] => folder.to_string_lossy().into_owned(),
         [] => match inner.get_hostaddrs() {
-            [address] => address.to_string(),
+            [address] => {
+                let address = address.to_string();
+                inner.host(&address);
+                address
+            }
             [] => return Err(NotAConfig::NoHost),
             several => return Err(NotAConfig::Hosts(several.len())),
         },
@@ -63,18 +73,7 @@ pub(super) fn parse(text: &str) -> Result<Config, NotAConfig> {
     {
         inner.password(password);
     }
-    Ok(Config::from_parts(inner, host, port, user, database))
-}
-
-/// The `sslmode` of a text, if it is one that needs TLS.
-fn tls_asked(text: &str) -> Option<&str> {
-    let is_url = text.starts_with("postgres://") || text.starts_with("postgresql://");
-    let mut pairs: Box<dyn Iterator<Item = &str>> = match is_url {
-        true => Box::new(text.split_once('?')?.1.split('&')),
-        false => Box::new(text.split_ascii_whitespace()),
-    };
-    let mode = pairs.find_map(|pair| pair.strip_prefix("sslmode="))?;
-    TLS_MODES.contains(&mode).then_some(mode)
+    Ok(Config { inner, host, port, user, database, tls })
 }
 
 #[cfg(test)]
@@ -108,7 +107,7 @@ mod tests {
         let secrets = [
             "postgres://ann:hunter2@h:p/app",
             "postgres://ann:hunter2@a,b/app",
-            "postgres://ann:hunter2@a/app?sslmode=verify-full",
+            "postgres://ann:hunter2@a/app?sslmode=hunter2",
             "host=a password=hunter2 hunter2=3",
             "host=a password='hunter2",
             "user=ann password=hunter2",
@@ -126,7 +125,13 @@ mod tests {
     fn what_is_not_supported_is_refused_by_name() {
         assert_eq!(Config::parse("postgres://a,b/app"), Err(NotAConfig::Hosts(2)));
         assert_eq!(Config::parse("dbname=app"), Err(NotAConfig::NoHost));
-        let error = Config::parse("host=a sslmode=require").expect_err("TLS");
-        assert_eq!(error, NotAConfig::Tls("require".into()));
+        for (text, advice) in [
+            ("host=a sslmode=allow", "write sslmode=prefer"),
+            ("postgres://a/app?sslnegotiation=direct", "leave it out"),
+            ("postgres://a/app?sslmode=require&channel_binding=require", "sslmode=verify-full"),
+        ] {
+            let error = Config::parse(text).expect_err(text);
+            assert!(error.to_string().contains(advice), "{error}");
+        }
     }
 }

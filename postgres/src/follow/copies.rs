@@ -108,14 +108,14 @@ impl CopySink for Sink<'_> {
     }
 
     fn progress(&mut self, progress: &Progress) {
-        let estimates = progress.by_table.values();
-        let rows_estimated = estimates.map(|(rows, of)| of.unwrap_or(0).max(*rows)).sum();
         self.status.update(|status| {
             status.copy.table = self.copies.keys().next().cloned();
             status.copy.tables = progress.tables as u64;
             status.copy.tables_done = progress.tables_done as u64;
-            status.copy.rows = progress.rows;
-            status.copy.rows_estimated = rows_estimated;
+            status.copy.rows = progress.rows();
+            status.copy.rows_estimated = progress.rows_estimated().unwrap_or(0);
+            status.copy.bytes = progress.bytes();
+            status.copy.bytes_estimated = progress.bytes_estimated();
             let elapsed = self.started.elapsed().as_millis();
             status.copy.elapsed_ms = u64::try_from(elapsed).unwrap_or(u64::MAX);
         });

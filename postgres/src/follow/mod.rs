@@ -31,11 +31,13 @@
 mod ask;
 mod copies;
 mod flow;
+mod progress;
 mod run;
 mod status;
 mod tables;
 mod verify;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -48,8 +50,9 @@ use crate::replica::{Replica, ReplicaError, ReplicaOptions};
 use crate::setup::{self, Setup};
 use crate::stream;
 
+pub use progress::CopyProgress;
 use status::SharedStatus;
-pub use status::{CopyProgress, Phase, Status, StatusReader};
+pub use status::{Commit, Phase, Status, StatusReader};
 pub use verify::Verified;
 use verify::{Request, Requests};
 
@@ -69,12 +72,51 @@ pub struct FollowOptions {
     pub stream: stream::Options,
     /// Over how many connections tables are copied; 4 unless said otherwise.
     pub connections: usize,
+    /// What is done on the server before it is looked at, once; nothing unless said otherwise.
+    pub prepare: Option<Prepare>,
+    /// How many transactions of the server at most become one of the replica, where it is behind; 1
+    /// unless said otherwise, so that each is seen by itself. More keep up with a faster server: live
+    /// results are changed once for all of them.
+    pub together: u64,
+}
+
+/// What is done on the server before anything else: tables that have to be there. It is tried again
+/// until it has succeeded, so it must be harmless to do twice.
+#[derive(Clone)]
+pub struct Prepare(Arc<dyn Fn(Config) -> Preparing + Send + Sync>);
+
+/// A preparation under way.
+pub type Preparing = Pin<Box<dyn Future<Output = Result<(), ServerError>> + Send>>;
+
+impl Prepare {
+    /// By a function that connects by itself.
+    pub fn new(prepare: impl Fn(Config) -> Preparing + Send + Sync + 'static) -> Prepare {
+        Prepare(Arc::new(prepare))
+    }
+
+    fn run(&self, config: Config) -> Preparing {
+        (self.0)(config)
+    }
+}
+
+impl std::fmt::Debug for Prepare {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Prepare")
+    }
 }
 
 impl FollowOptions {
     /// With what is usual.
     pub fn new(config: Config, setup: Setup, replica: ReplicaOptions) -> FollowOptions {
-        FollowOptions { config, setup, replica, stream: stream::Options::default(), connections: 4 }
+        FollowOptions {
+            config,
+            setup,
+            replica,
+            stream: stream::Options::default(),
+            connections: 4,
+            prepare: None,
+            together: 1,
+        }
     }
 }
 
@@ -131,8 +173,12 @@ impl Follower {
             .build()?;
         let run = run::Run::new(options, replica, runtime, shared.clone(), Arc::clone(&stopping));
         let requests = run.requests();
-        let thread =
-            std::thread::Builder::new().name("penstock-replica".to_owned()).spawn(|| run.run())?;
+        let watched = Watched(shared.clone());
+        let thread = std::thread::Builder::new().name("penstock-replica".to_owned());
+        let thread = thread.spawn(move || {
+            let _watched = watched;
+            run.run();
+        })?;
         Ok(Follower { db, config, setup, shared, requests, stopping, thread: Some(thread) })
     }
 
@@ -228,6 +274,19 @@ impl Follower {
         if let Some(thread) = self.thread.take() {
             // A panic has been reported by the thread.
             let _ = thread.join();
+        }
+    }
+}
+
+/// Says that following has failed, should its thread panic: nobody shall wait for it.
+struct Watched(SharedStatus);
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let reason =
+                "following has ended by a fault in penstock, which was reported where it happened";
+            self.0.update(|status| status.phase = Phase::Failed(reason.to_owned()));
         }
     }
 }

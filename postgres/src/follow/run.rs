@@ -1,5 +1,7 @@
 //! The loop of a follower.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -10,11 +12,11 @@ use super::FollowOptions;
 use super::ask::{Asker, drop_slot};
 use super::copies::now;
 use super::flow::Flow;
-use super::status::{Phase, SharedStatus};
+use super::status::{Commit, Phase, SharedStatus};
 use super::verify::{Pending, Requests};
 use crate::event::{Header, Step};
 use crate::lsn::Lsn;
-use crate::replica::{Replica, ReplicaError, TableState};
+use crate::replica::{Batch, Replica, ReplicaError, TableState};
 use crate::setup::{SetupError, set_up};
 use crate::snapshot::{CopyError, checksums};
 use crate::stream::{Backoff, Delivery, LastTransaction, Resume, Stream, StreamError};
@@ -25,6 +27,9 @@ const LOOK_PAUSE: Duration = Duration::from_millis(50);
 const DURABLE_PAUSE: Duration = Duration::from_millis(100);
 /// How often the stream's status is copied.
 const STATUS_PAUSE: Duration = Duration::from_millis(200);
+
+/// From so many changes on, no further transaction comes along with others.
+const CHANGES_TOGETHER_MAX: u64 = 1000;
 
 /// Why a round came to its end.
 pub(super) enum End {
@@ -152,6 +157,16 @@ impl Run {
         if self.is_stopping() {
             return End::Stopped;
         }
+        if let Some(prepare) = self.options.prepare.take() {
+            let done = self.runtime.block_on(prepare.run(self.options.config.clone()));
+            if let Err(error) = done {
+                self.options.prepare = Some(prepare);
+                return match error.is_passing() {
+                    true => End::Passing(error.to_string()),
+                    false => End::Failed(error.to_string()),
+                };
+            }
+        }
         let ready = self.runtime.block_on(set_up(&self.options.config, &self.options.setup));
         let ready = match ready {
             Ok(ready) => ready,
@@ -177,13 +192,17 @@ impl Run {
         let FollowOptions { config, setup, stream, .. } = &self.options;
         let stream = Stream::start(config.clone(), setup.clone(), resume, known, stream.clone());
         let stream = stream.map_err(|error| End::Failed(error.to_string()))?;
+        self.status.follows(stream.status_reader());
         let mut flow = Flow {
             stream,
             ended: None,
+            ahead: VecDeque::new(),
             applied: position.end,
             acknowledged: position.end,
             durable_at: now(),
             status_at: now(),
+            tables: None,
+            compared: None,
         };
         self.status.update(|status| status.applied = position.end);
         loop {
@@ -196,6 +215,7 @@ impl Run {
                 return Ok(End::Stopped);
             }
             self.settle(&mut flow, false)?;
+            self.keep_tables(&mut flow)?;
             if self.requests.take_up() {
                 self.sum_up()?;
             }
@@ -228,8 +248,19 @@ impl Run {
         let config = &self.options.config;
         let mut asker = Asker { runtime: &self.runtime, config, session: None };
         let stopping = Arc::clone(&self.stopping);
-        let mut next = || flow.step(&stopping);
-        let applied = match self.replica.apply(header, &mut next, &mut asker) {
+        // Sums are compared at the state between two transactions.
+        let together = if self.pending.is_some() { 1 } else { self.options.together };
+        let flow_of_both = RefCell::new(&mut *flow);
+        let mut next = || flow_of_both.borrow_mut().step(&stopping);
+        let mut more = |batch: Batch| {
+            let has_room = batch.transactions < together && batch.changes < CHANGES_TOGETHER_MAX;
+            if has_room { flow_of_both.borrow_mut().whole() } else { None }
+        };
+        let (position, at_us) = (header.commit, header.committed_at);
+        self.status.committing(Some(Commit { position, at_us }));
+        let applied = self.replica.apply_several(header, &mut next, &mut more, &mut asker);
+        self.status.committing(None);
+        let applied = match applied {
             Ok(applied) => applied,
             // The transaction comes again, from its beginning.
             Err(ReplicaError::Interrupted(_)) => return Ok(()),
@@ -242,8 +273,8 @@ impl Run {
                 // Nobody may take the replica for complete before these copies are.
                 status.phase = Phase::Copying;
             }
-            status.committed_at = header.committed_at;
-            status.transactions += u64::from(!applied.is_repeated);
+            status.committed_at = applied.committed_at;
+            status.transactions += applied.transactions;
             status.changes += applied.changes;
             status.divergences += applied.divergences.len() as u64;
             if let Some(divergence) = applied.divergences.last() {
@@ -297,6 +328,7 @@ impl Run {
         if at_once || now.duration_since(flow.status_at) >= STATUS_PAUSE {
             flow.status_at = now;
             let stream = flow.stream.status();
+            flow.tables.clone_from(&stream.tables);
             let applied = flow.applied;
             self.status.update(|status| {
                 status.applied = applied;

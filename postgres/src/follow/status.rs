@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::progress::CopyProgress;
 use crate::lsn::Lsn;
 use crate::stream;
 use crate::table::TableName;
@@ -20,23 +21,6 @@ pub enum Phase {
     Stopped,
     /// It has given up: what is said has to be changed first.
     Failed(String),
-}
-
-/// How a copy stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CopyProgress {
-    /// The table that is being copied.
-    pub table: Option<TableName>,
-    /// How many tables are done, of this round.
-    pub tables_done: u64,
-    /// How many tables this round has.
-    pub tables: u64,
-    /// Rows copied so far, of all tables of this round.
-    pub rows: u64,
-    /// About how many rows there are, where the server knows.
-    pub rows_estimated: u64,
-    /// For how long, in milliseconds, this round has been going on.
-    pub elapsed_ms: u64,
 }
 
 /// How a followed database stands.
@@ -87,37 +71,6 @@ impl Default for Status {
     }
 }
 
-impl CopyProgress {
-    /// Rows per second so far.
-    pub fn rows_per_second(&self) -> u64 {
-        self.rows.saturating_mul(1000) / self.elapsed_ms.max(1)
-    }
-
-    /// How many seconds are left if it goes on like this, where the number of rows is known.
-    pub fn seconds_left(&self) -> Option<u64> {
-        let left = self.rows_estimated.checked_sub(self.rows)?;
-        (self.rows > 0).then(|| left / self.rows_per_second().max(1))
-    }
-}
-
-/// One line: `copying public.task: 2 of 5 tables, 120000 of about 300000 rows, 60000 rows/s, 3 s left`.
-impl fmt::Display for CopyProgress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(table) = &self.table {
-            write!(f, "copying {table}: ")?;
-        }
-        write!(f, "{} of {} tables, {}", self.tables_done, self.tables, self.rows)?;
-        if self.rows_estimated > self.rows {
-            write!(f, " of about {}", self.rows_estimated)?;
-        }
-        write!(f, " rows, {} rows/s", self.rows_per_second())?;
-        match self.seconds_left() {
-            Some(seconds) if self.table.is_some() => write!(f, ", {seconds} s left"),
-            _ => Ok(()),
-        }
-    }
-}
-
 /// One line of `name=value` pairs.
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -159,15 +112,58 @@ impl StatusReader {
     pub fn get(&self) -> Status {
         self.0.get()
     }
+
+    /// The transaction that is being applied, if one is. In a callback of the replica's database it is
+    /// the one that the callback tells of, unless the callback tells of several at once.
+    pub fn committing(&self) -> Option<Commit> {
+        self.0.now().commit
+    }
+}
+
+/// A transaction of the server, as it is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Where it was committed.
+    pub position: Lsn,
+    /// When, in microseconds since 1970 by the server's clock.
+    pub at_us: i64,
 }
 
 /// A status that several threads see.
 #[derive(Clone, Debug, Default)]
-pub(super) struct SharedStatus(Arc<Mutex<Status>>);
+pub(super) struct SharedStatus(Arc<Mutex<Status>>, Arc<Mutex<Now>>);
+
+/// What changes while a transaction is applied.
+#[derive(Debug, Default)]
+struct Now {
+    commit: Option<Commit>,
+    stream: Option<stream::StatusReader>,
+}
 
 impl SharedStatus {
     pub(super) fn get(&self) -> Status {
-        self.lock().clone()
+        let mut status = self.lock().clone();
+        // It grows older while a transaction is applied, or waits for a lock of the replica.
+        if let Some(stream) = &self.now().stream
+            && status.stream.is_some()
+        {
+            status.stream = Some(stream.get());
+        }
+        status
+    }
+
+    /// From now on this stream is followed.
+    pub(super) fn follows(&self, stream: stream::StatusReader) {
+        self.now().stream = Some(stream);
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says which transaction is being applied.
+    pub(super) fn committing(&self, commit: Option<Commit>) {
+        self.now().commit = commit;
     }
 
     pub(super) fn update(&self, change: impl FnOnce(&mut Status)) {
@@ -183,23 +179,6 @@ impl SharedStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn progress_tells_what_is_left() {
-        let progress = CopyProgress {
-            table: Some(TableName::new("public", "task")),
-            tables_done: 2,
-            tables: 5,
-            rows: 120_000,
-            rows_estimated: 300_000,
-            elapsed_ms: 2000,
-        };
-        let line = "copying public.task: 2 of 5 tables, 120000 of about 300000 rows, 60000 rows/s, 3 s left";
-        assert_eq!(progress.to_string(), line);
-        let done = CopyProgress { table: None, tables_done: 5, rows: 300_001, ..progress };
-        assert_eq!(done.to_string(), "5 of 5 tables, 300001 rows, 150000 rows/s");
-        assert_eq!(CopyProgress::default().to_string(), "0 of 0 tables, 0 rows, 0 rows/s");
-    }
 
     #[test]
     fn a_status_is_one_line() {

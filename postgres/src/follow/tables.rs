@@ -1,8 +1,12 @@
 //! Which tables are copied, and when.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::FollowOptions;
 use super::ask::{Asker, drop_slot};
 use super::copies::Sink;
+use super::flow::Flow;
 use super::run::{End, Run};
 use super::status::Phase;
 use crate::replica::TableState;
@@ -89,6 +93,25 @@ impl Run {
             }
         }
         if wanted.is_empty() { Ok(()) } else { self.copy(wanted, false) }
+    }
+
+    /// Copies tables that the stream has and the replica has not, and drops those that it has no more:
+    /// without this they would be noticed with their next change, which may never come.
+    pub(super) fn keep_tables(&mut self, flow: &mut Flow) -> Result<(), End> {
+        let same = |a: &Arc<BTreeSet<u32>>, b: &Arc<BTreeSet<u32>>| Arc::ptr_eq(a, b);
+        let tables = match (&flow.tables, &flow.compared) {
+            (None, _) => return Ok(()),
+            (Some(tables), Some(compared)) if same(tables, compared) => return Ok(()),
+            (Some(tables), _) => Arc::clone(tables),
+        };
+        let ours: BTreeSet<u32> = self.replica.tables().map(|(id, ..)| id).collect();
+        if ours != *tables {
+            let phase = self.status.get().phase;
+            self.copy_wanted(None)?;
+            self.status.update(|status| status.phase = phase);
+        }
+        flow.compared = Some(tables);
+        Ok(())
     }
 
     pub(super) fn source_tables(&self) -> Result<Vec<SourceTable>, End> {

@@ -99,13 +99,7 @@ fn commit(reader: &mut Reader<'_>) -> Result<Commit> {
 fn relation<'a>(xid: Option<u32>, reader: &mut Reader<'a>) -> Result<RelationBody<'a>> {
     let id = reader.u32("relation")?;
     let (schema, name) = (reader.string("schema")?, reader.string("name")?);
-    let identity = reader.tag("replica identity", |byte| match byte {
-        b'd' => Some(Identity::Default),
-        b'n' => Some(Identity::Nothing),
-        b'f' => Some(Identity::Full),
-        b'i' => Some(Identity::Index),
-        _ => None,
-    })?;
+    let identity = reader.tag("replica identity", Identity::of_letter)?;
     let count = usize::from(reader.short_count("number of columns")?);
     let mut columns = Vec::with_capacity(count.min(reader.rest().len() / COLUMN_BYTES_MIN));
     for _ in 0..count {

@@ -2,7 +2,6 @@
 
 use super::message::{Commit, Message, OldTuple, Prepare, RelationBody};
 use crate::lsn::Lsn;
-use crate::table::Identity;
 
 impl Message<'_> {
     /// The bytes of the message, which [`decode`](super::decode()) reads as the same message, with
@@ -148,12 +147,7 @@ impl Writer {
 
     fn relation(&mut self, relation: &RelationBody<'_>) -> &mut Writer {
         self.xid(relation.xid).u32(relation.id).string(relation.schema).string(relation.name);
-        self.u8(match relation.identity {
-            Identity::Default => b'd',
-            Identity::Nothing => b'n',
-            Identity::Full => b'f',
-            Identity::Index => b'i',
-        });
+        self.u8(relation.identity.letter());
         let count = relation.columns.len().min(i16::MAX as usize);
         self.0.extend((count as u16).to_be_bytes());
         for column in &relation.columns[..count] {

@@ -263,8 +263,7 @@ pub(super) fn carry_out(
     Ok(statements.iter().try_for_each(|statement| tx.change_schema(statement))?)
 }
 
-/// The indexes of a table over some columns, and those over what is no column: SQLite takes a name in an
-/// index for a text where no column has it, and then the table cannot be altered.
+/// The indexes of a table over some columns.
 fn indexes_over(
     connection: &Connection,
     table: &str,
@@ -272,17 +271,14 @@ fn indexes_over(
 ) -> rusqlite::Result<Vec<String>> {
     let mut statement = connection.prepare(
         "SELECT DISTINCT list.name, info.name FROM pragma_index_list(?1, 'main') AS list \
-         JOIN pragma_index_info(list.name, 'main') AS info \
-         WHERE info.name IS NOT NULL OR info.cid = -2 ORDER BY 1",
+         JOIN pragma_index_info(list.name, 'main') AS info WHERE info.name IS NOT NULL ORDER BY 1",
     )?;
-    let found = statement.query_map([table], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
-    })?;
+    let found = statement
+        .query_map([table], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
     let mut indexes = Vec::new();
     for found in found {
         let (index, column) = found?;
-        let is_over = column.is_none_or(|column| columns.contains(&column.as_str()));
-        if is_over && !indexes.contains(&index) {
+        if columns.contains(&column.as_str()) && !indexes.contains(&index) {
             indexes.push(index);
         }
     }

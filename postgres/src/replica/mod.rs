@@ -27,8 +27,9 @@ use std::path::{Path, PathBuf};
 
 use penstock::{Database, SqliteOptions, Transaction};
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
-pub use apply::{Applied, Divergence};
+pub use apply::{Applied, Batch, Divergence};
 pub use book::Position;
 pub use copy::TableCopy;
 pub use error::ReplicaError;
@@ -116,7 +117,13 @@ impl Replica {
             is_stale: false,
             unlogged: 0,
         };
-        in_transaction(&replica.db, |tx| Ok(tx.change_schema(book::CREATE)?))?;
+        in_transaction(&replica.db, |tx| {
+            // Or an index of a copy that lacks a column, made again, would be one over a text, and
+            // stand in the way of later changes of the table.
+            let setting = DbConfig::SQLITE_DBCONFIG_DQS_DDL;
+            tx.with_connection(|connection| connection.set_db_config(setting, false))?;
+            Ok(tx.change_schema(book::CREATE)?)
+        })?;
         replica.reload()?;
         Ok(replica)
     }

@@ -24,6 +24,8 @@ pub use tables::{SourceTable, read_types};
 pub(crate) use publication::tables_of;
 pub(crate) use slot::create_sql;
 
+use std::collections::BTreeSet;
+
 use crate::connect::{Config, ServerError, Session};
 use crate::table::TableName;
 
@@ -157,6 +159,14 @@ pub async fn followed_tables(
 ) -> Result<Vec<SourceTable>, ServerError> {
     let system = System::read(session).await?;
     tables::followed(session, &system, setup).await
+}
+
+/// The object ids of the tables that are followed, as they are now.
+pub(crate) async fn followed_ids(
+    session: &Session,
+    setup: &Setup,
+) -> Result<BTreeSet<u32>, ServerError> {
+    tables::followed_ids(session, setup).await
 }
 
 /// Removes the slot, the publication unless it is somebody else's, and the event trigger. What is

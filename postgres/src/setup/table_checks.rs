@@ -107,6 +107,18 @@ fn check_table(
         let (why, sql) = identity_advice(described, name);
         report.problem(&subject, why, sql);
     }
+    if !described.identity_left_out.is_empty() && setup.plugin == Plugin::Pgoutput {
+        let names = described.identity_left_out.join(", ");
+        let what = format!(
+            "the publication leaves out columns of its replica identity ({names}): the server then \
+             refuses updates and deletes, those of the application too"
+        );
+        let mut sql = Vec::new();
+        if table.relation.identity == Identity::Full && !table.key.is_empty() {
+            sql.push(format!("ALTER TABLE {} REPLICA IDENTITY DEFAULT", name.quoted()));
+        }
+        report.problem(&subject, what, sql);
+    }
     if !described.readable {
         let sql = format!("GRANT SELECT ON {} TO {}", name.quoted(), quoted(config.user()));
         report.problem(&subject, format!("{} may not read it", config.user()), [sql]);

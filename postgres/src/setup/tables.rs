@@ -2,9 +2,11 @@
 
 mod read;
 
+use std::collections::BTreeSet;
+
 use crate::connect::{ServerError, Session};
 use crate::setup::{Plugin, Setup, System, Tables, publication};
-use crate::table::{Identity, Relation, TableName};
+use crate::table::{Relation, TableName};
 use crate::types::{CATALOGUE_SQL, Catalogue, TypeRow};
 
 /// A table that is copied and followed.
@@ -46,6 +48,9 @@ pub(super) struct Described {
     pub(super) owned: bool,
     /// Whether there is an identity by which updates and deletes can be followed.
     pub(super) usable_identity: bool,
+    /// Columns of its identity that a publication leaves out. The server then refuses updates and
+    /// deletes, to whoever makes them.
+    pub(super) identity_left_out: Vec<String>,
     /// A unique index that could be its identity.
     pub(super) candidate: Option<String>,
 }
@@ -60,19 +65,43 @@ pub(super) enum Which<'a> {
     Of(&'a str),
 }
 
+impl<'a> Which<'a> {
+    /// Whether all are meant, those that are named, and the publication.
+    fn parts(self) -> (bool, &'a [TableName], Option<&'a str>) {
+        match self {
+            Which::All => (true, &[], None),
+            Which::Named(names) => (false, names, None),
+            Which::Of(publication) => (false, &[], Some(publication)),
+        }
+    }
+}
+
 /// The tables that are followed once everything is set up.
 pub(super) async fn followed(
     session: &Session,
     system: &System,
     setup: &Setup,
 ) -> Result<Vec<SourceTable>, ServerError> {
-    let which = match (&setup.tables, setup.plugin) {
+    let described = describe(session, system, which(setup)).await?;
+    Ok(described.into_iter().map(|described| described.table).collect())
+}
+
+/// The object ids of the tables that are followed.
+pub(super) async fn followed_ids(
+    session: &Session,
+    setup: &Setup,
+) -> Result<BTreeSet<u32>, ServerError> {
+    let (all, pairs, publication) = which(setup).parts();
+    read::ids(session, all, pairs, publication).await
+}
+
+/// Which tables are followed once everything is set up.
+fn which(setup: &Setup) -> Which<'_> {
+    match (&setup.tables, setup.plugin) {
         (Tables::Published, _) | (_, Plugin::Pgoutput) => Which::Of(&setup.publication),
         (Tables::All, Plugin::Wal2json) => Which::All,
         (Tables::Listed(names), Plugin::Wal2json) => Which::Named(names),
-    };
-    let described = describe(session, system, which).await?;
-    Ok(described.into_iter().map(|described| described.table).collect())
+    }
 }
 
 /// Describes tables, sorted by name.
@@ -81,11 +110,7 @@ pub(super) async fn describe(
     system: &System,
     which: Which<'_>,
 ) -> Result<Vec<Described>, ServerError> {
-    let (all, pairs, publication): (bool, &[TableName], Option<&str>) = match which {
-        Which::All => (true, &[], None),
-        Which::Named(names) => (false, names, None),
-        Which::Of(publication) => (false, &[], Some(publication)),
-    };
+    let (all, pairs, publication) = which.parts();
     read::describe(session, system, all, pairs, publication).await
 }
 
@@ -141,14 +166,4 @@ pub async fn read_types(session: &Session) -> Result<Catalogue, ServerError> {
             row.get(6),
         )
     })))
-}
-
-/// The letter of `pg_class.relreplident`.
-fn identity(letter: &str) -> Identity {
-    match letter {
-        "d" => Identity::Default,
-        "f" => Identity::Full,
-        "i" => Identity::Index,
-        _ => Identity::Nothing,
-    }
 }

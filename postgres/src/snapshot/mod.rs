@@ -23,9 +23,9 @@ mod binary;
 mod checksum;
 mod mark;
 mod origin;
+mod progress;
 mod reader;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use penstock::Value;
@@ -34,6 +34,7 @@ use tokio::sync::mpsc;
 pub use binary::BadCopy;
 pub use checksum::{Checksum, checksums};
 pub use mark::{Mark, NotAMark, Visible};
+pub use progress::{Progress, TableProgress};
 
 use crate::connect::{Config, ServerError};
 use crate::setup::{Setup, SourceTable};
@@ -73,35 +74,6 @@ pub trait CopySink {
 
 /// An error of a sink, in its own words.
 pub type SinkError = Box<dyn std::error::Error + Send + Sync>;
-
-/// How far a copy is.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Progress {
-    /// How many tables are to be copied.
-    pub tables: usize,
-    /// How many are complete.
-    pub tables_done: usize,
-    /// By table: rows so far, and how many the planner expects.
-    pub by_table: BTreeMap<TableName, (u64, Option<u64>)>,
-    /// Rows so far.
-    pub rows: u64,
-    /// Bytes received so far.
-    pub bytes: u64,
-    /// How much room the rows take on the server, in bytes.
-    pub bytes_estimated: u64,
-}
-
-impl Progress {
-    /// Which share of the rows is there, from 0 to 1, as far as the planner's estimates are right.
-    pub fn share(&self) -> f64 {
-        let expected =
-            self.by_table.values().map(|(rows, estimate)| estimate.unwrap_or(0).max(*rows));
-        match expected.sum::<u64>() {
-            0 => 0.0,
-            expected => self.rows as f64 / expected as f64,
-        }
-    }
-}
 
 /// Why a copy failed. What was complete stays complete.
 #[derive(Debug, thiserror::Error)]
@@ -208,11 +180,7 @@ fn run(
         .thread_name("penstock-copy")
         .enable_all()
         .build()?;
-    let mut progress = Progress {
-        tables: tables.len(),
-        bytes_estimated: tables.iter().map(|table| table.bytes).sum(),
-        ..Progress::default()
-    };
+    let mut progress = Progress::of(&tables);
     let mut resume = None;
     for _ in 0..ROUNDS_MAX {
         let origin = runtime.block_on(origin::open(config, setup, make_slot, connections))?;
@@ -273,25 +241,17 @@ fn drain(
     while let Some(item) = items.blocking_recv() {
         match item {
             Item::Begin(table) => {
-                let name = table.relation.name.clone();
-                progress.by_table.insert(name, (0, table.rows_estimated));
+                progress.begin(&table);
                 sink.begin(&table).map_err(CopyError::Sink)?;
             }
             Item::Rows { table, rows, bytes } => {
                 let count = rows.len() as u64;
                 sink.rows(&table, rows).map_err(CopyError::Sink)?;
-                if let Some((rows, _)) = progress.by_table.get_mut(&table) {
-                    *rows += count;
-                }
-                progress.rows += count;
-                progress.bytes += bytes;
+                progress.add(&table, count, bytes);
             }
             Item::End(table) => {
                 sink.end(&table, mark).map_err(CopyError::Sink)?;
-                if let Some((rows, estimate)) = progress.by_table.get_mut(&table.relation.name) {
-                    *estimate = Some(*rows);
-                }
-                progress.tables_done += 1;
+                progress.end(&table.relation.name);
             }
             Item::Altered(table) => altered.push(table),
             Item::Failed(error) => return Err(*error),

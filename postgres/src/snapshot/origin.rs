@@ -79,7 +79,7 @@ async fn exported_by_slot(
         }
     };
     let sql = create_sql(setup, &name, !make_slot, system.version);
-    let replication = config.replication(&name, &setup.publication, &[]);
+    let replication = config.replication(&name, &setup.publication, &[]).await?;
     let mut client = ReplicationClient::connect_gated(replication).await.map_err(failed)?;
     let rows = client.simple_query(&sql).await.map_err(failed)?;
     let text = |column: usize| -> Result<String, ServerError> {

@@ -143,7 +143,10 @@ impl Fault {
             PgWireError::Io(_) | PgWireError::Task(_) | PgWireError::Internal(_) => {
                 Fault::Passing(reason)
             }
-            _ => ServerError::Connect { server: server.to_owned(), reason, passing: false }.into(),
+            _ => {
+                let (server, passing, encryption) = (server.to_owned(), false, false);
+                ServerError::Connect { server, reason, passing, encryption }.into()
+            }
         }
     }
 

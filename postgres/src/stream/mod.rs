@@ -28,6 +28,7 @@ mod polling;
 mod probe;
 mod recognise;
 mod replication;
+mod room;
 mod status;
 mod transport;
 
@@ -35,7 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 pub use crate::assemble::PieceLimits;
 pub use backoff::Backoff;
@@ -51,8 +52,9 @@ use crate::setup::Setup;
 use crate::table::Relation;
 use status::Shared;
 
-/// How many deliveries may wait for the consumer.
-const DELIVERIES_MAX: usize = 8;
+/// How much may wait for the consumer, by [weight](room::weight): small transactions by the hundred, but
+/// few large pieces.
+const WAITING_MAX: u32 = 1024;
 
 /// How a stream behaves.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,7 +65,8 @@ pub struct Options {
     pub silence_max: Duration,
     /// How often a position without a transaction is delivered at most.
     pub position_pause: Duration,
-    /// How often the slot is looked at through SQL, for its state and the log that it retains.
+    /// How often the slot is looked at through SQL, for its state and the log that it retains, and
+    /// whether there are other tables.
     pub probe_pause: Duration,
     /// The longest pause between polls of an idle slot
     /// ([`Plugin::Wal2json`](crate::setup::Plugin::Wal2json)).
@@ -111,6 +114,7 @@ pub enum Delivery {
 #[derive(Debug)]
 pub struct Stream {
     deliveries: mpsc::Receiver<Delivery>,
+    room: Arc<Semaphore>,
     acknowledged: watch::Sender<Lsn>,
     shared: Arc<Shared>,
     // None only while it is dropped.
@@ -142,12 +146,13 @@ impl Stream {
             .thread_name("penstock-stream")
             .enable_all()
             .build()?;
-        let (sender, deliveries) = mpsc::channel(DELIVERIES_MAX);
+        let (sender, deliveries) = mpsc::channel(WAITING_MAX as usize);
+        let room = Arc::new(Semaphore::new(WAITING_MAX as usize));
         let (acknowledged, acknowledgements) = watch::channel(resume.position);
         let shared = Arc::new(Shared::new(resume.position, options.wall_clock));
         runtime.spawn(probe::run(
             config.clone(),
-            setup.slot.clone(),
+            setup.clone(),
             options.probe_pause,
             Arc::clone(&shared),
         ));
@@ -157,17 +162,18 @@ impl Stream {
             known,
             options,
             deliveries: sender,
+            room: Arc::clone(&room),
             acknowledged: acknowledgements,
             shared: Arc::clone(&shared),
         };
         runtime.spawn(reader.run(resume));
-        Ok(Stream { deliveries, acknowledged, shared, runtime: Some(runtime) })
+        Ok(Stream { deliveries, room, acknowledged, shared, runtime: Some(runtime) })
     }
 
     /// Waits for the next delivery; none after [`Delivery::Ended`]. Not to be called from within a
     /// runtime: see [`Stream::wait_async`].
     pub fn wait(&mut self) -> Option<Delivery> {
-        self.deliveries.blocking_recv()
+        self.deliveries.blocking_recv().map(|delivery| self.taken(delivery))
     }
 
     /// Waits for the next delivery, but no longer than this. The outer value is none if nothing
@@ -175,12 +181,26 @@ impl Stream {
     pub fn wait_for(&mut self, patience: Duration) -> Option<Option<Delivery>> {
         let runtime = self.runtime.as_ref()?;
         let deliveries = &mut self.deliveries;
-        runtime.block_on(async { tokio::time::timeout(patience, deliveries.recv()).await.ok() })
+        let received = runtime
+            .block_on(async { tokio::time::timeout(patience, deliveries.recv()).await.ok() });
+        received.map(|delivery| delivery.map(|delivery| self.taken(delivery)))
+    }
+
+    /// The next delivery, if it is there already.
+    pub fn try_next(&mut self) -> Option<Delivery> {
+        self.deliveries.try_recv().ok().map(|delivery| self.taken(delivery))
+    }
+
+    /// Gives the room of a delivery back.
+    fn taken(&self, delivery: Delivery) -> Delivery {
+        self.room.add_permits(room::weight(&delivery) as usize);
+        delivery
     }
 
     /// Waits for the next delivery; none after [`Delivery::Ended`].
     pub async fn wait_async(&mut self) -> Option<Delivery> {
-        self.deliveries.recv().await
+        let delivery = self.deliveries.recv().await;
+        delivery.map(|delivery| self.taken(delivery))
     }
 
     /// Tells the server, soon, that everything before this position is durable at the consumer, and
@@ -200,6 +220,22 @@ impl Stream {
     /// How the stream stands.
     pub fn status(&self) -> Status {
         self.shared.status()
+    }
+
+    /// Reads how it stands from elsewhere; also after it has ended.
+    pub fn status_reader(&self) -> StatusReader {
+        StatusReader(Arc::clone(&self.shared))
+    }
+}
+
+/// Reads how a stream stands, from any thread.
+#[derive(Clone, Debug)]
+pub struct StatusReader(Arc<Shared>);
+
+impl StatusReader {
+    /// How it stands now.
+    pub fn get(&self) -> Status {
+        self.0.status()
     }
 }
 

@@ -44,6 +44,8 @@ pub(super) struct Polling<'a> {
     sql: String,
     /// The tables of a publication that is somebody else's, as they were when `sql` was made.
     published: BTreeSet<TableName>,
+    /// Their object ids, until they are told.
+    untold: Option<BTreeSet<u32>>,
     /// The poll under way, and up to where it reads at least, if that is known.
     rows: Option<Pin<Box<RowStream>>>,
     head: Option<Lsn>,
@@ -91,7 +93,9 @@ impl<'a> Polling<'a> {
         assembler.reset();
         assembler.set_catalogue(Arc::new(read_types(&session).await?));
         let published = published(&session, setup).await?;
-        let sql = poll_sql(setup, &leave_out(&session, setup, assembler).await?);
+        let tables = leave_out(&session, setup, assembler).await?;
+        let sql = poll_sql(setup, &tables);
+        let untold = (setup.tables == Tables::Published).then(|| ids(&tables));
         let polling = Polling {
             config,
             session,
@@ -99,6 +103,7 @@ impl<'a> Polling<'a> {
             setup,
             sql,
             published,
+            untold,
             rows: None,
             head: None,
             lines: 0,
@@ -127,8 +132,8 @@ impl<'a> Polling<'a> {
             leave_out(&self.session, self.setup, self.assembler).await?;
             self.assembler.forget_unseen();
         }
-        // What is written to a table before it is asked for lies before its copy, which its first
-        // change from then on leads to.
+        // What is written to a table before it is asked for lies before its copy, which comes when it is
+        // told, or with its first change from then on.
         let published = published(&self.session, self.setup).await?;
         if published != self.published {
             let tables = leave_out(&self.session, self.setup, self.assembler).await?;
@@ -138,6 +143,7 @@ impl<'a> Polling<'a> {
                 self.assembler.know(table.relation.clone())?;
             }
             (self.sql, self.published) = (poll_sql(self.setup, &tables), published);
+            self.untold = Some(ids(&tables));
         }
         // Log may be flushed to the middle of a record: of a commit, it might be, which the poll
         // does not see, and which a slot that is advanced so far would never give. Insertions end
@@ -198,6 +204,9 @@ impl Transport for Polling<'_> {
         loop {
             let Some(rows) = &mut self.rows else {
                 self.poll().await?;
+                if let Some(tables) = self.untold.take() {
+                    return Ok(Heard { tables: Some(tables), ..Heard::default() });
+                }
                 continue;
             };
             let line = match self.pending.take() {
@@ -224,6 +233,7 @@ impl Transport for Polling<'_> {
                 return Ok(Heard {
                     position: self.head.filter(|_| complete),
                     server_end: self.head,
+                    tables: None,
                 });
             };
             self.assemble(line, steps).await?;
@@ -251,6 +261,10 @@ async fn published(session: &Session, setup: &Setup) -> Result<BTreeSet<TableNam
         Tables::Published => tables_of(session, &setup.publication).await,
         Tables::All | Tables::Listed(_) => Ok(BTreeSet::new()),
     }
+}
+
+fn ids(tables: &[SourceTable]) -> BTreeSet<u32> {
+    tables.iter().map(|table| table.relation.id).collect()
 }
 
 /// What asks for the changes of some tables.

@@ -61,7 +61,8 @@ impl<'a> Replication<'a> {
         // silent.
         let timeout_ms = (silence_max * 2 / 3).as_millis().to_string();
         let settings = [("wal_sender_timeout", timeout_ms.as_str())];
-        let mut replication = config.replication(&setup.slot, &setup.publication, &settings);
+        let replication = config.replication(&setup.slot, &setup.publication, &settings);
+        let mut replication = replication.await?;
         replication = replication
             .with_buffer_size(READ_AHEAD)
             .with_status_interval(FEEDBACK_PAUSE)
@@ -83,6 +84,9 @@ impl<'a> Replication<'a> {
         assembler.set_catalogue(Arc::new(read_types(&session).await?));
         gate.start().await.map_err(fault)?;
         gate.wait_started().await.map_err(fault)?;
+        // What we say is durable is nothing until something is acknowledged; and a server that is to stop
+        // waits until all that it has sent is durable, be it nothing new.
+        gate.update_applied_lsn(pgwire_replication::Lsn::from_u64(opened.confirmed.0));
         let replication =
             Replication { client: gate, assembler, config, pending: None, silence_max };
         Ok((replication, opened))
@@ -127,7 +131,7 @@ impl Transport for Replication<'_> {
                     ReplicationEvent::KeepAlive { wal_end, .. } => {
                         let end = Lsn(wal_end.as_u64());
                         let position = (!self.assembler.is_in_transaction()).then_some(end);
-                        return Ok(Heard { position, server_end: Some(end) });
+                        return Ok(Heard { position, server_end: Some(end), tables: None });
                     }
                     ReplicationEvent::XLogData { data, .. } => self.assemble(data, steps).await?,
                     other => match bytes_of(&other) {

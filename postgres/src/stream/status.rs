@@ -1,7 +1,7 @@
 //! How a stream stands.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::clock::WallClock;
 use crate::lsn::Lsn;
@@ -26,6 +26,9 @@ pub struct Status {
     pub lag_ms: u64,
     /// The slot, when it was last looked at.
     pub slot: Option<SlotState>,
+    /// The object ids of the tables that the stream has, when they were last looked at; the same
+    /// allocation for as long as they are the same.
+    pub tables: Option<Arc<BTreeSet<u32>>>,
     /// How many connections were made.
     pub connections: u64,
     /// How many transactions were delivered whole.
@@ -82,6 +85,7 @@ impl Shared {
                 server_end: position,
                 lag_ms: 0,
                 slot: None,
+                tables: None,
                 connections: 0,
                 transactions: 0,
                 changes: 0,
@@ -104,6 +108,15 @@ impl Shared {
 
     pub(super) fn update(&self, change: impl FnOnce(&mut Status)) {
         change(&mut self.lock().status);
+    }
+
+    /// The stream has these tables.
+    pub(super) fn tables(&self, tables: BTreeSet<u32>) {
+        self.update(|status| {
+            if status.tables.as_deref() != Some(&tables) {
+                status.tables = Some(Arc::new(tables));
+            }
+        });
     }
 
     /// Everything before this position was received.

@@ -1,5 +1,7 @@
 //! What brings the stream.
 
+use std::collections::BTreeSet;
+
 use super::fault::Fault;
 use crate::event::Step;
 use crate::lsn::Lsn;
@@ -19,12 +21,14 @@ pub(super) trait Transport {
 }
 
 /// What was heard beside steps.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Heard {
     /// Everything before this position was sent, and no transaction is under way.
     pub(super) position: Option<Lsn>,
     /// Where the server's log ends.
     pub(super) server_end: Option<Lsn>,
+    /// The object ids of the tables that are asked for from here on, if they are others.
+    pub(super) tables: Option<BTreeSet<u32>>,
 }
 
 /// What a connection is to.

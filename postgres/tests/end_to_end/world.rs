@@ -72,7 +72,9 @@ impl World {
         // wal2json cannot follow partitioned tables.
         let partitions = how.plugin == Plugin::Pgoutput;
         let drops = how.schema_events == SchemaEvents::IfAllowed;
-        let model = Model::new(partitions, drops, rng.below(KINDS.len()));
+        let mut model = Model::new(partitions, drops, rng.below(KINDS.len()));
+        model.generated_in_identity =
+            server.installation().major >= 18 && how.plugin == Plugin::Pgoutput;
         let mut workload = Workload::new(&url, how.seed, model, how.plugin == Plugin::Wal2json);
         workload.make_tables(tables);
         World { how, url, admin, workload, follower: None, live: Vec::new(), marks: 0, rng }

@@ -11,9 +11,12 @@ use penstock_postgres_harness::until;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
 use crate::followed::{LONG, errors, options};
+use crate::how::How;
 
 const URL: &str = "PENSTOCK_TEST_URL";
 const FILE: &str = "PENSTOCK_TEST_FILE";
+/// In which way it follows.
+const HOW: &str = "PENSTOCK_TEST_HOW";
 /// Whether the change log is kept.
 const LOG: &str = "PENSTOCK_TEST_LOG";
 /// What lines for the parent start with; the test harness prints lines of its own.
@@ -27,7 +30,8 @@ fn a_child_follows_the_server_that_it_is_given() {
         assert!(url.is_err() && file.is_none(), "a child has a server and a file");
         return;
     };
-    let mut options = options(url, Path::new(file));
+    let how = How::of_name(&std::env::var(HOW).expect("a child is told how to follow"));
+    let mut options = options(how, url, Path::new(file));
     if std::env::var_os(LOG).is_none() {
         options.replica = options.replica.change_log(None);
     }
@@ -89,30 +93,31 @@ pub(crate) struct Child {
 
 impl Child {
     /// Starts one, with the change log.
-    pub(crate) fn start(url: &str, file: &Path) -> Child {
+    pub(crate) fn start(how: How, url: &str, file: &Path) -> Child {
         let program = std::env::current_exe().expect("this program has a path");
-        Child::spawn(&mut Command::new(program), url, file, true)
+        Child::spawn(&mut Command::new(program), how, url, file, true)
     }
 
     /// Starts one without the change log.
-    pub(crate) fn plain(url: &str, file: &Path) -> Child {
+    pub(crate) fn plain(how: How, url: &str, file: &Path) -> Child {
         let program = std::env::current_exe().expect("this program has a path");
-        Child::spawn(&mut Command::new(program), url, file, false)
+        Child::spawn(&mut Command::new(program), how, url, file, false)
     }
 
     /// Starts one to which the system says that a file has become too large, and does not end it.
-    pub(crate) fn limited(url: &str, file: &Path) -> Child {
+    pub(crate) fn limited(how: How, url: &str, file: &Path) -> Child {
         let program = std::env::current_exe().expect("this program has a path");
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(program);
-        Child::spawn(&mut shell, url, file, true)
+        Child::spawn(&mut shell, how, url, file, true)
     }
 
-    fn spawn(command: &mut Command, url: &str, file: &Path, log: bool) -> Child {
+    fn spawn(command: &mut Command, how: How, url: &str, file: &Path, log: bool) -> Child {
         command
             .args(["--exact", "child::a_child_follows_the_server_that_it_is_given", "--nocapture"])
             .env(URL, url)
             .env(FILE, file)
+            .env(HOW, how.name())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         if log {
@@ -168,6 +173,13 @@ impl Child {
     /// Its status, as it prints it.
     pub(crate) fn status(&mut self) -> String {
         self.ask("status", "status ")
+    }
+
+    /// How many connections its stream has made.
+    pub(crate) fn connections(&mut self) -> u64 {
+        let status = self.status();
+        let count = status.split(" connections=").nth(1).and_then(|rest| rest.split(' ').next());
+        count.and_then(|count| count.parse().ok()).unwrap_or(0)
     }
 
     /// Has it compare so many tables with the server.

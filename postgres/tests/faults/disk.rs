@@ -6,6 +6,7 @@ use penstock_postgres_harness::{Server, until};
 
 use crate::child::Child;
 use crate::equal::{self, file, found};
+use crate::how::How;
 use crate::load::{self, Load};
 use crate::turns::{Random, turns};
 
@@ -28,7 +29,7 @@ fn a_full_disk_stops_nothing_for_good_while_changes_are_applied() {
     let server = Server::fast().expect("a server");
     load::tables(&server);
     let file = file("disk");
-    let mut child = Child::limited(&server.url(), &file);
+    let mut child = Child::limited(How::pgoutput(), &server.url(), &file);
     child.hear("phase Streaming");
     let load = Load::start(&server, &mut random);
     for _ in 0..turns(2, 20) {
@@ -60,7 +61,7 @@ fn a_full_disk_stops_nothing_for_good_while_tables_are_copied() {
     load::tables(&server);
     load::fill(&server, turns(5_000, 50_000));
     let file = file("disk-copy");
-    let mut child = Child::limited(&server.url(), &file);
+    let mut child = Child::limited(How::pgoutput(), &server.url(), &file);
     child.limit_files(Some(300_000));
     child.hear("error ");
     let said = child.said().join("\n");
@@ -80,7 +81,7 @@ fn a_process_that_is_killed_with_a_full_disk_goes_on_when_there_is_room() {
     let server = Server::fast().expect("a server");
     load::tables(&server);
     let file = file("disk-kill");
-    let mut child = Child::limited(&server.url(), &file);
+    let mut child = Child::limited(How::pgoutput(), &server.url(), &file);
     child.hear("phase Streaming");
     let load = Load::start(&server, &mut random);
     load.wait(20);
@@ -89,7 +90,7 @@ fn a_process_that_is_killed_with_a_full_disk_goes_on_when_there_is_room() {
     child.kill();
     load.wait(20);
     load.stop();
-    let mut child = Child::start(&server.url(), &file);
+    let mut child = Child::start(How::pgoutput(), &server.url(), &file);
     child.hear("phase Streaming");
     equal::check(&server, &file);
     equal::check_log(&server, &file);

@@ -9,24 +9,25 @@ use std::time::Duration;
 use penstock_postgres::connect::Config;
 use penstock_postgres::follow::{FollowOptions, Follower, Phase, Status};
 use penstock_postgres::replica::{LogLimits, ReplicaOptions};
-use penstock_postgres::setup::Setup;
 use penstock_postgres::stream;
 use penstock_postgres_harness::{Server, until};
 
 use crate::equal;
+use crate::how::How;
 
 /// Longer than anything takes; only a failing test waits so long.
 pub(crate) const LONG: Duration = Duration::from_secs(120);
 
 /// What tests use: everything is looked at more often than is usual.
-pub(crate) fn options(url: &str, file: &Path) -> FollowOptions {
+pub(crate) fn options(how: How, url: &str, file: &Path) -> FollowOptions {
     let config = Config::parse(url).expect("a URL");
     let replica = ReplicaOptions::new(file).change_log(Some(LogLimits::default()));
-    let mut options = FollowOptions::new(config, Setup::default(), replica);
+    let mut options = FollowOptions::new(config, how.setup(), replica);
     options.stream = stream::Options {
         silence_max: Duration::from_secs(3),
         position_pause: Duration::from_millis(100),
         probe_pause: Duration::from_millis(200),
+        poll_pause_max: Duration::from_millis(100),
         backoff: stream::Backoff::new(Duration::from_millis(20), Duration::from_millis(300), 1),
         ..stream::Options::default()
     };
@@ -54,8 +55,8 @@ pub(crate) struct Followed {
 
 impl Followed {
     /// Begins to follow what is at a URL.
-    pub(crate) fn start(url: &str, file: &Path) -> Followed {
-        Followed::with(options(url, file), file)
+    pub(crate) fn start(how: How, url: &str, file: &Path) -> Followed {
+        Followed::with(options(how, url, file), file)
     }
 
     pub(crate) fn with(options: FollowOptions, file: &Path) -> Followed {
@@ -78,8 +79,8 @@ impl Followed {
     }
 
     /// The same, once everything is copied.
-    pub(crate) fn copied(url: &str, file: &Path) -> Followed {
-        let followed = Followed::start(url, file);
+    pub(crate) fn copied(how: How, url: &str, file: &Path) -> Followed {
+        let followed = Followed::start(how, url, file);
         followed.follower.wait_until_copied(LONG).expect("a copy");
         followed
     }

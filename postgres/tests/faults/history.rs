@@ -2,8 +2,8 @@
 
 use penstock_postgres_harness::{Proxy, Server};
 
-use crate::equal::file;
 use crate::followed::Followed;
+use crate::how::{How, each};
 use crate::load::{self, Load};
 use crate::turns::{Random, turns};
 
@@ -18,14 +18,15 @@ fn after_the_backup(server: &Server) {
         .expect("changes");
 }
 
-#[test]
-fn a_server_that_was_put_back_to_an_older_state_is_copied_anew() {
-    let mut server = Server::fast().expect("a server");
+each!(a_server_that_was_put_back_to_an_older_state_is_copied_anew: pgoutput, wal2json);
+
+fn a_server_that_was_put_back_to_an_older_state_is_copied_anew(how: How) {
+    let mut server = how.server();
     load::tables(&server);
-    let file = file("older");
-    drop(Followed::copied(&server.url(), &file));
+    let file = how.file("older");
+    drop(Followed::copied(how, &server.url(), &file));
     let backup = server.back_up().expect("a backup");
-    let followed = Followed::copied(&server.url(), &file);
+    let followed = Followed::copied(how, &server.url(), &file);
     after_the_backup(&server);
     followed.check(&server);
     server.go_back(&backup).expect("it goes back");
@@ -35,14 +36,15 @@ fn a_server_that_was_put_back_to_an_older_state_is_copied_anew() {
     followed.check(&server);
 }
 
-#[test]
-fn a_server_that_was_put_back_and_written_to_since_is_copied_anew() {
-    let mut server = Server::fast().expect("a server");
+each!(a_server_that_was_put_back_and_written_to_since_is_copied_anew: pgoutput, wal2json);
+
+fn a_server_that_was_put_back_and_written_to_since_is_copied_anew(how: How) {
+    let mut server = how.server();
     load::tables(&server);
-    let file = file("diverged");
-    drop(Followed::copied(&server.url(), &file));
+    let file = how.file("diverged");
+    drop(Followed::copied(how, &server.url(), &file));
     let backup = server.back_up().expect("a backup");
-    let first = Followed::copied(&server.url(), &file);
+    let first = Followed::copied(how, &server.url(), &file);
     after_the_backup(&server);
     first.check(&server);
     drop(first);
@@ -54,21 +56,22 @@ fn a_server_that_was_put_back_and_written_to_since_is_copied_anew() {
              update account set balance = 2 where id < 25",
         )
         .expect("changes");
-    let followed = Followed::start(&server.url(), &file);
+    let followed = Followed::start(how, &server.url(), &file);
     followed.hear("history is another one");
     followed.wait("a new copy", |status| status.restarts == 1 && status.copies == 5);
     followed.check(&server);
 }
 
-#[test]
-fn a_server_restored_onto_a_new_timeline_is_copied_anew() {
+each!(a_server_restored_onto_a_new_timeline_is_copied_anew: pgoutput, wal2json);
+
+fn a_server_restored_onto_a_new_timeline_is_copied_anew(how: How) {
     for keeps_slots in [true, false] {
-        let mut server = Server::fast().expect("a server");
+        let mut server = how.server();
         load::tables(&server);
-        let file = file(if keeps_slots { "restored-slots" } else { "restored" });
-        drop(Followed::copied(&server.url(), &file));
+        let file = how.file(if keeps_slots { "restored-slots" } else { "restored" });
+        drop(Followed::copied(how, &server.url(), &file));
         let backup = server.back_up().expect("a backup");
-        let followed = Followed::copied(&server.url(), &file);
+        let followed = Followed::copied(how, &server.url(), &file);
         after_the_backup(&server);
         followed.check(&server);
         server.restore(&backup, keeps_slots).expect("it is restored");
@@ -79,12 +82,13 @@ fn a_server_restored_onto_a_new_timeline_is_copied_anew() {
     }
 }
 
-#[test]
-fn a_fail_over_that_lost_nothing_is_followed_without_a_copy() {
+each!(a_fail_over_that_lost_nothing_is_followed_without_a_copy: pgoutput, wal2json);
+
+fn a_fail_over_that_lost_nothing_is_followed_without_a_copy(how: How) {
     let mut random = Random::of("fail-over");
-    let mut server = Server::fast().expect("a server");
+    let mut server = how.server();
     load::tables(&server);
-    let followed = Followed::copied(&server.url(), &file("fail-over"));
+    let followed = Followed::copied(how, &server.url(), &how.file("fail-over"));
     let load = Load::start(&server, &mut random);
     for timeline in 2..2 + turns(2, 20) {
         load.wait(20);
@@ -101,9 +105,10 @@ fn a_fail_over_that_lost_nothing_is_followed_without_a_copy() {
     followed.check_one_copy(5);
 }
 
-#[test]
-fn another_server_behind_the_same_address_is_recognised() {
-    let (server, other) = (Server::fast().expect("a server"), Server::fast().expect("another"));
+each!(another_server_behind_the_same_address_is_recognised: pgoutput);
+
+fn another_server_behind_the_same_address_is_recognised(how: How) {
+    let (server, other) = (how.server(), how.server());
     load::tables(&server);
     load::tables(&other);
     other
@@ -112,7 +117,7 @@ fn another_server_behind_the_same_address_is_recognised() {
     // Its log is longer, so that only its identifier tells.
     load::fill(&other, 1000);
     let proxy = Proxy::to(server.port()).expect("a proxy");
-    let followed = Followed::copied(&server.url_through(proxy.port()), &file("another"));
+    let followed = Followed::copied(how, &server.url_through(proxy.port()), &how.file("another"));
     followed.check(&server);
     proxy.point_to(other.port());
     proxy.cut();

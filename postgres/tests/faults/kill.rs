@@ -1,52 +1,62 @@
 //! Processes that are killed: ours, the server's, both.
 
+use std::path::Path;
+
 use penstock_postgres_harness::Server;
 
 use crate::child::Child;
-use crate::equal::{self, file};
+use crate::equal;
 use crate::followed::Followed;
+use crate::how::{How, each};
 use crate::load::{self, Load};
 use crate::turns::{Random, turns};
 
-#[test]
-fn our_process_is_killed_at_random_points_under_load() {
-    let mut random = Random::of("our process");
-    let server = Server::fast().expect("a server");
-    load::tables(&server);
-    let file = file("kill-ours");
-    let mut child = Child::start(&server.url(), &file);
-    child.hear("phase Streaming");
-    let load = Load::start(&server, &mut random);
-    for _ in 0..turns(8, 300) {
-        random.pause(1, 700);
-        child.kill();
-        child = Child::start(&server.url(), &file);
-    }
-    child.hear("phase Streaming");
-    load.wait(50);
-    load.stop();
-    equal::check(&server, &file);
-    // Every transaction once: each row of the journal was inserted by one.
-    equal::check_log(&server, &file);
+/// Checks that a process that was started again has everything once: each transaction inserts one row of
+/// the journal, and nothing was copied anew.
+fn check_once(child: &mut Child, server: &Server, file: &Path) {
+    equal::check(server, file);
+    equal::check_log(server, file);
     child.check_sums(5);
     let status = child.status();
     assert!(status.contains("copies=0 restarts=0 divergences=0"), "{status}");
 }
 
-#[test]
-fn our_process_is_killed_while_it_copies() {
+each!(our_process_is_killed_at_random_points_under_load: pgoutput, wal2json, reported);
+
+fn our_process_is_killed_at_random_points_under_load(how: How) {
+    let mut random = Random::of("our process");
+    let server = how.server();
+    load::tables(&server);
+    let file = how.file("kill-ours");
+    let mut child = Child::start(how, &server.url(), &file);
+    child.hear("phase Streaming");
+    let load = Load::start(&server, &mut random);
+    for _ in 0..turns(8, 300) {
+        random.pause(1, 700);
+        child.kill();
+        child = Child::start(how, &server.url(), &file);
+    }
+    child.hear("phase Streaming");
+    load.wait(50);
+    load.stop();
+    check_once(&mut child, &server, &file);
+}
+
+each!(our_process_is_killed_while_it_copies: pgoutput, wal2json);
+
+fn our_process_is_killed_while_it_copies(how: How) {
     let mut random = Random::of("copies");
-    let server = Server::fast().expect("a server");
+    let server = how.server();
     load::tables(&server);
     load::fill(&server, turns(15_000, 60_000));
-    let file = file("kill-copies");
+    let file = how.file("kill-copies");
     let load = Load::start(&server, &mut random);
     for _ in 0..turns(8, 100) {
-        let child = Child::start(&server.url(), &file);
+        let child = Child::start(how, &server.url(), &file);
         random.pause(1, 500);
         child.kill();
     }
-    let mut child = Child::start(&server.url(), &file);
+    let mut child = Child::start(how, &server.url(), &file);
     child.hear("phase Streaming");
     load.wait(50);
     load.stop();
@@ -58,12 +68,13 @@ fn our_process_is_killed_while_it_copies() {
     assert_eq!(server.value(slots).expect("an answer"), "penstock");
 }
 
-#[test]
-fn the_server_is_killed_at_random_points_under_load() {
+each!(the_server_is_killed_at_random_points_under_load: pgoutput, wal2json);
+
+fn the_server_is_killed_at_random_points_under_load(how: How) {
     let mut random = Random::of("the server");
-    let mut server = Server::fast().expect("a server");
+    let mut server = how.server();
     load::tables(&server);
-    let followed = Followed::copied(&server.url(), &file("kill-server"));
+    let followed = Followed::copied(how, &server.url(), &how.file("kill-server"));
     let live =
         followed.follower.database().subscribe_sql("SELECT sum(balance) AS total FROM account", ());
     let live = live.expect("a live result");
@@ -85,13 +96,14 @@ fn the_server_is_killed_at_random_points_under_load() {
     assert!(followed.status().stream.is_some_and(|stream| stream.connections > 1));
 }
 
-#[test]
-fn both_are_killed_at_random_points_under_load() {
+each!(both_are_killed_at_random_points_under_load: pgoutput, wal2json, wal2json_reported);
+
+fn both_are_killed_at_random_points_under_load(how: How) {
     let mut random = Random::of("both");
-    let mut server = Server::fast().expect("a server");
+    let mut server = how.server();
     load::tables(&server);
-    let file = file("kill-both");
-    let mut child = Child::start(&server.url(), &file);
+    let file = how.file("kill-both");
+    let mut child = Child::start(how, &server.url(), &file);
     child.hear("phase Streaming");
     let load = Load::start(&server, &mut random);
     for _ in 0..turns(6, 150) {
@@ -100,29 +112,26 @@ fn both_are_killed_at_random_points_under_load() {
             server.crash().expect("it starts again");
         } else {
             child.kill();
-            child = Child::start(&server.url(), &file);
+            child = Child::start(how, &server.url(), &file);
         }
     }
     load.wait(50);
     load.stop();
     child.hear("phase Streaming");
-    equal::check(&server, &file);
-    equal::check_log(&server, &file);
-    child.check_sums(5);
-    let status = child.status();
-    assert!(status.contains("copies=0 restarts=0 divergences=0"), "{status}");
+    check_once(&mut child, &server, &file);
 }
 
-#[test]
-fn a_server_that_is_away_is_waited_for_and_said_to_be_away() {
+each!(a_server_that_is_away_is_waited_for_and_said_to_be_away: pgoutput, wal2json);
+
+fn a_server_that_is_away_is_waited_for_and_said_to_be_away(how: How) {
     use penstock_postgres_harness::server::Stop;
 
-    let mut server = Server::fast().expect("a server");
+    let mut server = how.server();
     load::tables(&server);
-    let file = file("away");
-    drop(Followed::copied(&server.url(), &file));
+    let file = how.file("away");
+    drop(Followed::copied(how, &server.url(), &file));
     server.stop(Stop::Fast).expect("it stops");
-    let followed = Followed::start(&server.url(), &file);
+    let followed = Followed::start(how, &server.url(), &file);
     followed.hear("refused");
     // What there is can be read meanwhile.
     let rows = followed.follower.database().query_sql("SELECT * FROM account", ());

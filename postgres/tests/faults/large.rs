@@ -1,25 +1,24 @@
 //! Transactions of a million rows, with bounded memory.
 
-use penstock_postgres_harness::Server;
-
 use crate::child::Child;
-use crate::equal::{self, file};
+use crate::equal;
+use crate::how::How;
 use crate::turns::turns;
 
 const MEBIBYTE: u64 = 1 << 20;
 
 /// What a process needs for one transaction that inserts so many rows, in bytes; with a further one that
 /// changes them all and one that deletes them, in the long form.
-fn peak(rows: u64) -> u64 {
-    let server = Server::fast().expect("a server");
+fn peak(how: How, rows: u64) -> u64 {
+    let server = how.server();
     server
         .sql(
             "create table mark(id int primary key, nr int not null); insert into mark values (1, 0);
              create table big(id int primary key, name text, nr bigint)",
         )
         .expect("tables");
-    let file = file(&format!("large-{rows}"));
-    let mut child = Child::plain(&server.url(), &file);
+    let file = how.file(&format!("large-{rows}"));
+    let mut child = Child::plain(how, &server.url(), &file);
     child.hear("phase Streaming");
     let mut statements = vec![format!(
         "insert into big select i, 'row ' || md5(i::text), i from generate_series(1, {rows}) i"
@@ -43,7 +42,16 @@ fn peak(rows: u64) -> u64 {
 
 #[test]
 fn a_transaction_of_a_million_rows_needs_no_more_memory_than_a_small_one() {
-    let (small, large) = (peak(100_000), peak(1_000_000));
+    let how = How::pgoutput();
+    let (small, large) = (peak(how, 100_000), peak(how, 1_000_000));
     // Ten times the rows, of some 60 MiB.
     assert!(large < small + 24 * MEBIBYTE, "{small} bytes for 100 000 rows, {large} for 1 000 000");
+}
+
+#[test]
+fn a_large_transaction_through_wal2json_needs_no_more_memory_than_a_small_one() {
+    let (how, rows) = (How::wal2json(), turns(400_000, 1_000_000));
+    let (small, large) = (peak(how, 50_000), peak(how, rows));
+    // 24 MiB or 60 MiB more of rows alone.
+    assert!(large < small + 16 * MEBIBYTE, "{small} bytes for 50 000 rows, {large} for {rows}");
 }

@@ -2,22 +2,24 @@
 
 use std::time::Duration;
 
-use penstock_postgres_harness::{Installation, Options, Proxy, Server, until};
+use penstock_postgres_harness::{Options, Proxy, until};
 
 use crate::child::Child;
-use crate::equal::{self, file};
+use crate::equal;
 use crate::followed::Followed;
+use crate::how::{How, each};
 use crate::load::{self, Load};
 use crate::turns::{Random, turns};
 
-#[test]
-fn connections_are_cut_at_random_points_under_load() {
+each!(connections_are_cut_at_random_points_under_load: pgoutput, wal2json, reported);
+
+fn connections_are_cut_at_random_points_under_load(how: How) {
     let mut random = Random::of("cuts");
-    let server = Server::fast().expect("a server");
+    let server = how.server();
     load::tables(&server);
     let proxy = Proxy::to(server.port()).expect("a proxy");
     let url = server.url_through(proxy.port());
-    let followed = Followed::copied(&url, &file("cut"));
+    let followed = Followed::copied(how, &url, &how.file("cut"));
     let load = Load::start(&server, &mut random);
     for turn in 0..turns(12, 400) {
         match turn % 4 {
@@ -42,17 +44,18 @@ fn connections_are_cut_at_random_points_under_load() {
     assert!(followed.status().stream.is_some_and(|stream| stream.last_error.is_some()));
 }
 
-#[test]
-fn connections_are_cut_while_tables_are_copied() {
+each!(connections_are_cut_while_tables_are_copied: pgoutput, wal2json);
+
+fn connections_are_cut_while_tables_are_copied(how: How) {
     let mut random = Random::of("cut copies");
-    let server = Server::fast().expect("a server");
+    let server = how.server();
     load::tables(&server);
     load::fill(&server, turns(10_000, 50_000));
     let proxy = Proxy::to(server.port()).expect("a proxy");
     let load = Load::start(&server, &mut random);
     // Less than the copy needs, several times.
     proxy.cut_after(100_000);
-    let followed = Followed::start(&server.url_through(proxy.port()), &file("cut-copies"));
+    let followed = Followed::start(how, &server.url_through(proxy.port()), &how.file("cut-copies"));
     for turn in 1..turns(6, 60) {
         random.pause(10, 400);
         proxy.cut_after(turn * random.below(200_000));
@@ -66,13 +69,14 @@ fn connections_are_cut_while_tables_are_copied() {
     assert_eq!(followed.status().restarts, 0, "{}", followed.status());
 }
 
-#[test]
-fn half_open_connections_are_given_up_and_made_anew() {
+each!(half_open_connections_are_given_up_and_made_anew: pgoutput);
+
+fn half_open_connections_are_given_up_and_made_anew(how: How) {
     let mut random = Random::of("half open");
-    let server = Server::fast().expect("a server");
+    let server = how.server();
     load::tables(&server);
     let proxy = Proxy::to(server.port()).expect("a proxy");
-    let followed = Followed::copied(&server.url_through(proxy.port()), &file("half-open"));
+    let followed = Followed::copied(how, &server.url_through(proxy.port()), &how.file("half-open"));
     let load = Load::start(&server, &mut random);
     for turn in 0..turns(2, 30) {
         load.wait(10);
@@ -102,14 +106,15 @@ fn half_open_connections_are_given_up_and_made_anew() {
     followed.check_one_copy(5);
 }
 
-#[test]
-fn a_slow_network_is_only_slow() {
+each!(a_slow_network_is_only_slow: pgoutput, wal2json);
+
+fn a_slow_network_is_only_slow(how: How) {
     let mut random = Random::of("slow");
-    let server = Server::fast().expect("a server");
+    let server = how.server();
     load::tables(&server);
     let proxy = Proxy::to(server.port()).expect("a proxy");
     proxy.delay(Duration::from_millis(20));
-    let followed = Followed::copied(&server.url_through(proxy.port()), &file("slow"));
+    let followed = Followed::copied(how, &server.url_through(proxy.port()), &how.file("slow"));
     let load = Load::start(&server, &mut random);
     load.wait(turns(100, 2000));
     load.stop();
@@ -119,19 +124,20 @@ fn a_slow_network_is_only_slow() {
     assert!(followed.status().stream.is_some_and(|stream| stream.connections == 1));
 }
 
-#[test]
-fn a_receiver_that_was_given_up_by_wal_sender_timeout_comes_back() {
+each!(a_receiver_that_was_given_up_by_wal_sender_timeout_comes_back: pgoutput);
+
+fn a_receiver_that_was_given_up_by_wal_sender_timeout_comes_back(how: How) {
     let mut random = Random::of("wal_sender_timeout");
-    let installation = Installation::newest().expect("a Postgres");
     let options = Options { wal_sender_timeout_ms: 1000, ..Options::fast() };
-    let server = Server::start(&installation, options).expect("a server");
+    let server = how.server_with(options);
     load::tables(&server);
-    let file = file("sender-timeout");
-    let mut child = Child::start(&server.url(), &file);
+    let file = how.file("sender-timeout");
+    let mut child = Child::start(how, &server.url(), &file);
     child.hear("phase Streaming");
     let load = Load::start(&server, &mut random);
     for turn in 1..=turns(1, 20) {
         load.wait(10);
+        let before = child.connections();
         child.halt(true);
         until("the server gives it up", || {
             let log = server.log();
@@ -140,10 +146,10 @@ fn a_receiver_that_was_given_up_by_wal_sender_timeout_comes_back() {
         });
         load.wait(10);
         child.halt(false);
-        // In the words of the server, or of the connection that it closed.
-        child.hear("error ");
-        child.forget();
+        until("it is connected again", || child.connections() > before);
     }
+    // In the words of the server, or of the connection that it closed.
+    child.hear("error ");
     load.stop();
     equal::check(&server, &file);
     equal::check_log(&server, &file);

@@ -3,8 +3,9 @@
 use penstock_postgres_harness::Server;
 
 use crate::child::Child;
-use crate::equal::{self, file};
+use crate::equal;
 use crate::followed::Followed;
+use crate::how::{How, each};
 use crate::turns::{Random, turns};
 
 /// The tables as they are, so that statements can be made up that fit.
@@ -72,7 +73,8 @@ impl Tables {
                 let to = if *is_number { "text" } else { "varchar(8000)" };
                 *is_number = false;
                 format!(
-                    "alter table {table} alter column {column} drop default, alter column {column} type {to}"
+                    "alter table {table} alter column {column} drop default, alter column {column} drop not null, \
+                     alter column {column} type {to}"
                 )
             }
             9 => {
@@ -156,12 +158,13 @@ impl Tables {
     }
 }
 
-#[test]
-fn tables_are_altered_between_every_pair_of_writes() {
+each!(tables_are_altered_between_every_pair_of_writes: pgoutput, wal2json, reported, wal2json_reported);
+
+fn tables_are_altered_between_every_pair_of_writes(how: How) {
     let random = Random::of("schema");
-    let server = Server::fast().expect("a server");
+    let server = how.server();
     let mut tables = Tables::new(&server, random);
-    let followed = Followed::copied(&server.url(), &file("schema"));
+    let followed = Followed::copied(how, &server.url(), &how.file("schema"));
     for turn in 0..turns(120, 3000) {
         let (write, alter) = (tables.transaction(), tables.alter());
         for sql in [&write, &alter] {
@@ -175,13 +178,14 @@ fn tables_are_altered_between_every_pair_of_writes() {
     assert_eq!(followed.status().restarts, 0, "{}", followed.status());
 }
 
-#[test]
-fn tables_are_altered_while_our_process_is_killed() {
+each!(tables_are_altered_while_our_process_is_killed: pgoutput, wal2json, reported, wal2json_reported);
+
+fn tables_are_altered_while_our_process_is_killed(how: How) {
     let mut random = Random::of("schema and kill");
-    let server = Server::fast().expect("a server");
+    let server = how.server();
     let mut tables = Tables::new(&server, random.branch());
-    let file = file("schema-kill");
-    let mut child = Child::start(&server.url(), &file);
+    let file = how.file("schema-kill");
+    let mut child = Child::start(how, &server.url(), &file);
     child.hear("phase Streaming");
     for turn in 0..turns(100, 3000) {
         let (write, alter) = (tables.transaction(), tables.alter());
@@ -191,7 +195,7 @@ fn tables_are_altered_while_our_process_is_killed() {
         if turn % 20 == 19 {
             random.pause(1, 300);
             child.kill();
-            child = Child::start(&server.url(), &file);
+            child = Child::start(how, &server.url(), &file);
         }
     }
     tables.touch(&server);

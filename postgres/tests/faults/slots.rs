@@ -1,18 +1,20 @@
 //! Slots that are dropped, made anew, or invalidated.
 
-use penstock_postgres_harness::{Installation, Options, Proxy, Server, until};
+use penstock_postgres_harness::{Options, Proxy, until};
 
-use crate::equal::{self, file};
+use crate::equal;
 use crate::followed::Followed;
+use crate::how::{How, each};
 use crate::load::{self, Load};
 use crate::turns::{Random, turns};
 
-#[test]
-fn a_slot_that_is_dropped_under_load_leads_to_a_new_copy() {
+each!(a_slot_that_is_dropped_under_load_leads_to_a_new_copy: pgoutput, wal2json, reported);
+
+fn a_slot_that_is_dropped_under_load_leads_to_a_new_copy(how: How) {
     let mut random = Random::of("dropped");
-    let server = Server::fast().expect("a server");
+    let server = how.server();
     load::tables(&server);
-    let followed = Followed::copied(&server.url(), &file("dropped"));
+    let followed = Followed::copied(how, &server.url(), &how.file("dropped"));
     let live =
         followed.follower.database().subscribe_sql("SELECT sum(balance) AS total FROM account", ());
     let live = live.expect("a live result");
@@ -40,12 +42,13 @@ fn a_slot_that_is_dropped_under_load_leads_to_a_new_copy() {
     assert_eq!(live.rows().to_json().expect("JSON"), total);
 }
 
-#[test]
-fn a_slot_that_was_made_anew_behind_our_back_is_recognised() {
-    let server = Server::fast().expect("a server");
+each!(a_slot_that_was_made_anew_behind_our_back_is_recognised: pgoutput, wal2json);
+
+fn a_slot_that_was_made_anew_behind_our_back_is_recognised(how: How) {
+    let server = how.server();
     load::tables(&server);
-    let file = file("anew");
-    drop(Followed::copied(&server.url(), &file));
+    let file = how.file("anew");
+    drop(Followed::copied(how, &server.url(), &file));
     until("the slot is dropped", || {
         server.sql("select pg_drop_replication_slot('penstock')").is_ok()
     });
@@ -53,27 +56,28 @@ fn a_slot_that_was_made_anew_behind_our_back_is_recognised() {
         .sql("update account set balance = 5 where id < 10")
         .expect("a change that nobody is told");
     server
-        .sql("select pg_create_logical_replication_slot('penstock', 'pgoutput')")
+        .sql(&format!("select pg_create_logical_replication_slot('penstock', '{}')", how.plugin()))
         .expect("a slot");
-    let followed = Followed::start(&server.url(), &file);
+    let followed = Followed::start(how, &server.url(), &file);
     followed.hear("ahead of");
     followed.wait("a new copy", |status| status.restarts == 1 && status.copies == 5);
     followed.check(&server);
 }
 
-#[test]
-fn a_slot_that_is_invalidated_leads_to_a_new_copy() {
+each!(a_slot_that_is_invalidated_leads_to_a_new_copy: pgoutput, wal2json);
+
+fn a_slot_that_is_invalidated_leads_to_a_new_copy(how: How) {
     let mut random = Random::of("invalidated");
-    let installation = Installation::newest().expect("a Postgres");
     let options = Options {
         max_slot_wal_keep_size_mb: Some(1),
         settings: vec!["max_wal_size = 32MB".into()],
         ..Options::fast()
     };
-    let server = Server::start(&installation, options).expect("a server");
+    let server = how.server_with(options);
     load::tables(&server);
     let proxy = Proxy::to(server.port()).expect("a proxy");
-    let followed = Followed::copied(&server.url_through(proxy.port()), &file("invalidated"));
+    let followed =
+        Followed::copied(how, &server.url_through(proxy.port()), &how.file("invalidated"));
     let load = Load::start(&server, &mut random);
     load.wait(20);
     // We are away for so long that the server does not keep what we need.
@@ -95,12 +99,13 @@ fn a_slot_that_is_invalidated_leads_to_a_new_copy() {
     followed.check(&server);
 }
 
-#[test]
-fn a_publication_that_is_dropped_leads_to_a_new_copy() {
+each!(a_publication_that_is_dropped_leads_to_a_new_copy: pgoutput);
+
+fn a_publication_that_is_dropped_leads_to_a_new_copy(how: How) {
     let mut random = Random::of("publication");
-    let server = Server::fast().expect("a server");
+    let server = how.server();
     load::tables(&server);
-    let followed = Followed::copied(&server.url(), &file("publication"));
+    let followed = Followed::copied(how, &server.url(), &how.file("publication"));
     let load = Load::start(&server, &mut random);
     load.wait(20);
     server.sql("drop publication penstock").expect("it is dropped");

@@ -1,5 +1,6 @@
--- Transactions that are streamed while they are in progress.
+-- Transactions that are streamed while they are in progress, and with what is needed to apply them in parallel.
 -- options: proto_version 2, streaming on, messages true
+-- as streamed_parallel: proto_version 4, streaming parallel, messages true; from 16
 
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 CREATE TABLE counted (id integer PRIMARY KEY, m mood);

@@ -1,5 +1,6 @@
--- A column of every type, in text form; types_binary.sql has the same in binary form.
+-- A column of every type, in text form and in binary form.
 -- options: proto_version 1
+-- as types_binary: proto_version 1, binary true
 
 CREATE TYPE mood AS ENUM ('sad', 'so-so', 'ha"p,py');
 CREATE DOMAIN positive AS integer CHECK (VALUE > 0);

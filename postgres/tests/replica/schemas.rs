@@ -264,3 +264,37 @@ fn tables_that_cannot_be_kept_say_why() {
         assert!(error.starts_with("table public.") && error.contains(part), "{error}");
     }
 }
+
+#[test]
+fn an_index_of_a_column_that_a_new_copy_lacks_is_not_made_again() {
+    let mut replica = in_memory();
+    let mut server = Server::default();
+    let task = task();
+    copy(&mut replica, spec(&task), &[row(1, "a", 0)]);
+    let by_title = "SELECT title FROM task ORDER BY title LIMIT 1";
+    let live = replica.database().subscribe_sql(by_title, ()).expect("live");
+    let indexes = "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND sql LIKE '%title%'";
+    let count = |replica: &penstock_postgres::replica::Replica| {
+        let mut count = 0;
+        let counted = replica.database().transaction(|tx| {
+            count = tx.with_connection(|it| it.query_row(indexes, [], |row| row.get(0)))?;
+            Ok(())
+        });
+        counted.expect("sound");
+        count
+    };
+    assert_eq!(count(&replica), 1, "the live result reads by an index");
+    drop(live);
+    let columns =
+        vec![column("id", true, INT4), column("done", false, INT4), column("n", false, INT4)];
+    let lacking = with(&task, columns);
+    copy(&mut replica, spec(&lacking), &[vec![1.into(), 0.into(), 5.into()]]);
+    assert_eq!(count(&replica), 0);
+    // Nothing stands in the way of what comes next.
+    let narrow = with(&task, lacking.columns[..2].to_vec());
+    server.tell(&narrow, &[("id", 1, INT4, Missing::Null), ("done", 2, INT4, Missing::Null)]);
+    let changes = vec![insert(&narrow, vec![2.into(), 1.into()])];
+    let applied = try_apply(&mut replica, &mut server, 300, changes).expect("sound");
+    assert!(!applied.has_wanted);
+    assert_eq!(query(&replica, "SELECT * FROM task ORDER BY id"), ["1 0", "2 1"]);
+}

@@ -3,6 +3,7 @@
 use penstock_operators::expr::Collation;
 use penstock_operators::key::Direction;
 use penstock_operators::source::{ScanShape, SourceError};
+use rusqlite::config::DbConfig;
 
 use super::schema::OWN_PREFIX;
 use super::table::{TableInfo, quoted};
@@ -67,11 +68,21 @@ impl SqliteSource {
     /// Creates an index for a shape. Where that fails, reads do without.
     pub(super) fn create_index(&mut self, info: &TableInfo, shape: &ScanShape) -> bool {
         let may_write = matches!(self.state, State::Idle | State::Reading);
-        let created =
-            may_write && self.connection.execute_batch(&create_index(info, shape)).is_ok();
+        let created = may_write && self.execute_strictly(&create_index(info, shape)).is_ok();
         let version = created.then(|| self.schema_version().ok()).flatten();
         version.into_iter().for_each(|version| self.stand_by_schema(version));
         version.is_some()
+    }
+
+    /// Runs DDL of ours. Names in double quotes are names: where no column has one, SQLite would take
+    /// it for a text, and an index over that stands in the way of later changes of the table.
+    fn execute_strictly(&self, sql: &str) -> rusqlite::Result<()> {
+        let setting = DbConfig::SQLITE_DBCONFIG_DQS_DDL;
+        let before = self.connection.db_config(setting)?;
+        self.connection.set_db_config(setting, false)?;
+        let outcome = self.connection.execute_batch(sql);
+        self.connection.set_db_config(setting, before)?;
+        outcome
     }
 }
 

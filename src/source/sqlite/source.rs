@@ -93,6 +93,10 @@ impl Source for SqliteSource {
         Ok(found)
     }
 
+    fn is_ordered(&self, scan: ScanId) -> bool {
+        self.prepared(scan).is_ok_and(|prepared| prepared.served)
+    }
+
     fn scan(
         &self,
         at: At,

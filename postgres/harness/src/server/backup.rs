@@ -1,11 +1,11 @@
 //! Backups, and servers that go on from them.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::Error;
 use crate::folder::{self, Folder};
 use crate::server::{Server, Stop, write};
+use crate::{Error, Installation, Options};
 
 /// A copy of a stopped server's data directory.
 #[derive(Debug)]
@@ -52,9 +52,7 @@ impl Server {
     pub fn restore(&mut self, backup: &Backup, keep_slots: bool) -> Result<(), Error> {
         self.put(backup)?;
         if !keep_slots {
-            let slots = self.data().join("pg_replslot");
-            fs::remove_dir_all(&slots).map_err(|error| Error::new(slots.display(), error))?;
-            fs::create_dir(&slots).map_err(|error| Error::new(slots.display(), error))?;
+            drop_slots(&self.data())?;
         }
         self.onto_a_new_timeline()
     }
@@ -68,6 +66,64 @@ impl Server {
     pub fn fail_over(&mut self) -> Result<(), Error> {
         self.stop(Stop::Fast)?;
         self.onto_a_new_timeline()
+    }
+
+    /// Makes a hot standby, which streams everything from this server through the physical slot
+    /// `standby`. From Postgres 17 on it synchronizes the slots that may fail over, and this server sends
+    /// through those only what the standby has.
+    ///
+    /// # Errors
+    ///
+    /// The servers', or those of copying.
+    pub fn standby(&mut self) -> Result<Server, Error> {
+        self.sql("select pg_create_physical_replication_slot('standby', true)")?;
+        let backup = self.back_up()?;
+        let synchronizes = self.installation.major >= 17;
+        let mut options = self.options.clone();
+        options.settings.extend([
+            format!(
+                "primary_conninfo = 'host=127.0.0.1 port={} user=postgres dbname=postgres'",
+                self.port
+            ),
+            "primary_slot_name = 'standby'".to_owned(),
+            "hot_standby_feedback = on".to_owned(),
+            "wal_receiver_status_interval = 1s".to_owned(),
+        ]);
+        if synchronizes {
+            options.settings.push("sync_replication_slots = on".to_owned());
+        }
+        let standby = Server::of_backup(&self.installation, options, &backup)?;
+        if synchronizes {
+            self.sql("alter system set synchronized_standby_slots = 'standby'")?;
+            self.sql("select pg_reload_conf()")?;
+        }
+        Ok(standby)
+    }
+
+    /// Starts a standby from a backup.
+    fn of_backup(
+        installation: &Installation,
+        options: Options,
+        backup: &Backup,
+    ) -> Result<Server, Error> {
+        let mut standby = Server::unstarted(installation, options)?;
+        let data = standby.data();
+        folder::copy(&backup.data(), &data)?;
+        // Slots belong to the server that they were made on.
+        drop_slots(&data)?;
+        write(&data.join("standby.signal"), "")?;
+        standby.owner.take(standby.folder.path())?;
+        standby.start_again()?;
+        Ok(standby)
+    }
+
+    /// Makes a standby take writes.
+    ///
+    /// # Errors
+    ///
+    /// The server's.
+    pub fn promote(&self) -> Result<(), Error> {
+        self.sql("select pg_promote()").map(drop)
     }
 
     fn put(&mut self, backup: &Backup) -> Result<(), Error> {
@@ -89,4 +145,10 @@ impl Server {
         });
         Ok(())
     }
+}
+
+fn drop_slots(data: &Path) -> Result<(), Error> {
+    let slots = data.join("pg_replslot");
+    fs::remove_dir_all(&slots).map_err(|error| Error::new(slots.display(), error))?;
+    fs::create_dir(&slots).map_err(|error| Error::new(slots.display(), error))
 }

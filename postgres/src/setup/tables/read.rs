@@ -1,10 +1,10 @@
 //! Reading the descriptions of tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tokio_postgres::Row;
 
-use super::{Described, SourceTable, identity};
+use super::{Described, SourceTable};
 use crate::connect::{ServerError, Session};
 use crate::setup::System;
 use crate::table::{Column, Identity, Relation, TableName};
@@ -43,6 +43,26 @@ fn tables_sql(system: &System, published: bool) -> String {
         (true, 150_000..) => ("p.attnames::text[]", "p.rowfilter"),
         _ => ("NULL::text[]", "NULL::text"),
     };
+    let from = from_sql(published);
+    format!(
+        "SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text, \
+           c.relpersistence::text, c.relreplident::text, c.relispartition, \
+           CASE WHEN c.relkind IN ('r', 'p') THEN row_security_active(c.oid) ELSE false END, \
+           has_table_privilege(c.oid, 'SELECT'), pg_has_role(c.relowner, 'USAGE'), \
+           CASE c.relkind WHEN 'p' THEN (SELECT sum(greatest(l.reltuples, 0))::float8 \
+               FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid WHERE t.isleaf) \
+             ELSE nullif(c.reltuples, -1)::float8 END, \
+           CASE c.relkind WHEN 'p' THEN (SELECT sum(pg_table_size(t.relid)) \
+               FROM pg_partition_tree(c.oid) t WHERE t.isleaf)::bigint \
+             WHEN 'r' THEN pg_table_size(c.oid) END, \
+           {columns}, {filter} \
+         {from} ORDER BY n.nspname, c.relname"
+    )
+}
+
+/// Which tables are meant: those of the publication $1, or all if $2, or those of the schemas $3 and the
+/// names $4.
+fn from_sql(published: bool) -> String {
     let join = match published {
         true => {
             "JOIN pg_publication_tables p ON p.schemaname = n.nspname AND p.tablename = c.relname"
@@ -58,21 +78,33 @@ fn tables_sql(system: &System, published: bool) -> String {
              ELSE (n.nspname::text, c.relname::text) IN (SELECT * FROM unnest($3::text[], $4::text[])) END"
         }
     };
-    format!(
-        "SELECT c.oid::bigint, n.nspname::text, c.relname::text, c.relkind::text, \
-           c.relpersistence::text, c.relreplident::text, c.relispartition, \
-           CASE WHEN c.relkind IN ('r', 'p') THEN row_security_active(c.oid) ELSE false END, \
-           has_table_privilege(c.oid, 'SELECT'), pg_has_role(c.relowner, 'USAGE'), \
-           CASE c.relkind WHEN 'p' THEN (SELECT sum(greatest(l.reltuples, 0))::float8 \
-               FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid WHERE t.isleaf) \
-             ELSE nullif(c.reltuples, -1)::float8 END, \
-           CASE c.relkind WHEN 'p' THEN (SELECT sum(pg_table_size(t.relid)) \
-               FROM pg_partition_tree(c.oid) t WHERE t.isleaf)::bigint \
-             WHEN 'r' THEN pg_table_size(c.oid) END, \
-           {columns}, {filter} \
-         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace {join} \
-         WHERE {wanted} ORDER BY n.nspname, c.relname"
-    )
+    format!("FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace {join} WHERE {wanted}")
+}
+
+/// The object ids of tables.
+pub(super) async fn ids(
+    session: &Session,
+    all: bool,
+    named: &[TableName],
+    publication: Option<&str>,
+) -> Result<BTreeSet<u32>, ServerError> {
+    let sql = format!("SELECT c.oid::bigint {}", from_sql(publication.is_some()));
+    let rows = found(session, &sql, all, named, publication).await?;
+    let ids = rows.iter().filter_map(|row| u32::try_from(row.get::<_, i64>(0)).ok());
+    Ok(ids.collect())
+}
+
+async fn found(
+    session: &Session,
+    sql: &str,
+    all: bool,
+    named: &[TableName],
+    publication: Option<&str>,
+) -> Result<Vec<Row>, ServerError> {
+    let schemas: Vec<&str> = named.iter().map(|name| name.schema.as_str()).collect();
+    let tables: Vec<&str> = named.iter().map(|name| name.table.as_str()).collect();
+    let rows = session.query(sql, &[&publication, &all, &schemas, &tables]).await;
+    rows.map_err(ServerError::of(DOING))
 }
 
 pub(super) async fn describe(
@@ -83,12 +115,9 @@ pub(super) async fn describe(
     publication: Option<&str>,
 ) -> Result<Vec<Described>, ServerError> {
     let sql = tables_sql(system, publication.is_some());
-    let schemas: Vec<&str> = named.iter().map(|name| name.schema.as_str()).collect();
-    let tables: Vec<&str> = named.iter().map(|name| name.table.as_str()).collect();
-    let rows = session
-        .query(&sql, &[&publication, &all, &schemas, &tables])
-        .await
-        .map_err(ServerError::of(DOING))?;
+    let mut rows = found(session, &sql, all, named, publication).await?;
+    // The server says nothing of the rights to a table that was dropped just now.
+    rows.retain(|row| row.get::<_, Option<bool>>(8).is_some());
     let ids: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
     let mut columns: BTreeMap<i64, Vec<Row>> = BTreeMap::new();
     for row in session.query(COLUMNS_SQL, &[&ids]).await.map_err(ServerError::of(DOING))? {
@@ -112,7 +141,7 @@ pub(super) async fn describe(
 }
 
 fn described(system: &System, row: &Row, columns: &[Row], keys: &[Key]) -> Described {
-    let identity = identity(row.get(5));
+    let identity = Identity::of_text(row.get(5));
     let primary = keys.iter().find(|key| key.primary);
     let of_identity = match identity {
         Identity::Default => primary,
@@ -138,6 +167,7 @@ fn described(system: &System, row: &Row, columns: &[Row], keys: &[Key]) -> Descr
         rows_estimated: row.get::<_, Option<f64>>(10).map(|rows| rows as u64),
         bytes: row.get::<_, Option<i64>>(11).unwrap_or(0).cast_unsigned(),
     };
+    let mut identity_left_out = Vec::new();
     for column in columns {
         let (name, generated): (String, bool) = (column.get(1), column.get(5));
         let in_list = listed.as_ref().map(|listed| listed.contains(&name));
@@ -147,6 +177,14 @@ fn described(system: &System, row: &Row, columns: &[Row], keys: &[Key]) -> Descr
             (true, in_list) => system.version >= 180_000 && in_list.unwrap_or(false),
         };
         if !published {
+            let in_identity = match identity {
+                // Before 18 an identity of all columns does not count those that are generated.
+                Identity::Full => !generated || system.version >= 180_000,
+                _ => of_identity.is_some_and(|key| key.columns.contains(&name)),
+            };
+            if in_identity {
+                identity_left_out.push(name.clone());
+            }
             table.left_out.push(name);
             continue;
         }
@@ -168,6 +206,7 @@ fn described(system: &System, row: &Row, columns: &[Row], keys: &[Key]) -> Descr
         readable: row.get(8),
         owned: row.get(9),
         usable_identity: identity == Identity::Full || of_identity.is_some(),
+        identity_left_out,
         candidate,
         table,
     }
