@@ -30,6 +30,9 @@ mod together;
 /// Subscribed results by root, with a fixed hasher.
 type Feeds = HashMap<RootId, Subscribed, ahash::RandomState>;
 
+/// What a subscriber has of a result: its number, its feed and the constants of its plan.
+type Joined = (RootId, Arc<Feed>, Arc<Binding>);
+
 /// One subscribed result.
 struct Subscribed {
     feed: Arc<Feed>,
@@ -118,7 +121,7 @@ impl Engine {
         source: &mut dyn Source,
         query: &CompiledQuery,
         budget: Budget,
-    ) -> Result<(RootId, Arc<Feed>, Arc<Binding>), Error> {
+    ) -> Result<Joined, Error> {
         let mut metered = Metered::new(source, budget);
         self.changing = true;
         let root = match budget == Budget::default() {

@@ -126,6 +126,10 @@ enum Step {
 }
 
 /// What has been read.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are windows, which a box would allocate for"
+)]
 enum Done {
     Window(Filled),
     Routes(BTreeMap<Key, u32>),

@@ -2,14 +2,12 @@
 
 use std::sync::Arc;
 
-use penstock_operators::graph::RootId;
-use penstock_operators::plan::{Binding, Plan};
+use penstock_operators::plan::Plan;
 use penstock_operators::source::Source;
 use penstock_operators::workers::Workers;
 
-use super::Engine;
+use super::{Engine, Joined};
 use crate::error::Error;
-use crate::feed::Feed;
 use crate::query::CompiledQuery;
 
 impl Engine {
@@ -19,7 +17,7 @@ impl Engine {
         source: &mut dyn Source,
         queries: &[CompiledQuery],
         workers: &dyn Workers,
-    ) -> Result<Vec<(RootId, Arc<Feed>, Arc<Binding>)>, Error> {
+    ) -> Result<Vec<Joined>, Error> {
         let plans: Vec<&Plan> = queries.iter().map(|query| &query.plan).collect();
         self.changing = true;
         let roots = self.graph.subscribe_all(source, &plans, workers);
