@@ -229,3 +229,62 @@ impl Source for Metered<'_> {
         self.source.memory()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use penstock_operators::graph::Graph;
+    use penstock_operators::plan::Plan;
+    use penstock_operators::workers::Workers;
+
+    use super::{Budget, Metered};
+    use crate::query::{Params, Query, col};
+    use crate::source::MemorySource;
+    use crate::{ColumnType, Row, Schema, Source, Table};
+
+    /// Those who would be given what several can do at once.
+    struct Several;
+
+    impl Workers for Several {
+        fn run(&self, tasks: usize, task: &(dyn Fn(usize) + Sync)) {
+            (0..tasks).for_each(task);
+        }
+
+        fn at_once(&self) -> usize {
+            2
+        }
+    }
+
+    #[test]
+    fn no_read_of_a_wave_is_past_the_budget() -> Result<(), Box<dyn std::error::Error>> {
+        let table = Table::new("t")
+            .column("id", ColumnType::Integer)
+            .column("k", ColumnType::Integer)
+            .primary_key(["id"]);
+        let schema = Schema::new([table])?;
+        let id = schema.table_id("t").ok_or("a table")?;
+        let mut source = MemorySource::new(schema.clone());
+        source.load(id, (0..90).map(|n: i64| Row::new(&[n.into(), (n % 9).into()])))?;
+        let plan =
+            |k: i64| Query::table("t").filter(col("k").eq(k)).compile(&schema, &Params::new());
+        let plans =
+            (0..9).map(|k| Ok(plan(k)?.plan)).collect::<Result<Vec<Plan>, crate::Error>>()?;
+        let plans: Vec<&Plan> = plans.iter().collect();
+        assert!(source.shared().is_some());
+        // Nine reads that find ten rows each.
+        for (reads, left) in [(100, Some(1)), (99, Some(0)), (98, None), (50, None)] {
+            let budget = Budget { reads, ..Budget::default() };
+            let mut metered = Metered::new(&mut source, budget);
+            let mut graph = Graph::default();
+            match (graph.subscribe_all(&mut metered, &plans, &Several), left) {
+                (Ok(roots), Some(left)) => {
+                    assert_eq!((roots.len(), metered.left().reads), (9, left));
+                    roots.into_iter().for_each(|root| graph.unsubscribe(&mut metered, root));
+                }
+                (Err(_), None) => {}
+                (outcome, _) => panic!("{reads}: {outcome:?}"),
+            }
+            assert_eq!(graph.size(), (0, 0));
+        }
+        Ok(())
+    }
+}
