@@ -34,22 +34,22 @@ impl Wanted {
 
 impl Group {
     /// Why a query of so many bytes cannot be added, if it cannot: the limit, and what to say.
-    fn is_full(&self, limits: &Limits, bytes: usize) -> Option<(&'static str, String)> {
+    fn is_full(&self, limits: &Limits, bytes: usize) -> Option<(Limit, String)> {
         let Limits { queries, query_bytes, group_query_bytes, .. } = *limits;
         if self.queries.len() >= queries {
             let text = format!("a client group may have {queries} queries; this is one more");
-            return Some(("queries", text));
+            return Some((Limit::Queries, text));
         }
         if bytes > query_bytes {
             let text = format!("a query may have {query_bytes} bytes, this has {bytes}");
-            return Some(("query_bytes", text));
+            return Some((Limit::QueryBytes, text));
         }
         let held: usize = self.queries.values().map(|query| query.bytes).sum();
         (held + bytes > group_query_bytes).then(|| {
             let text = format!(
                 "the queries of a client group may have {group_query_bytes} bytes; with this they have more"
             );
-            ("group_query_bytes", text)
+            (Limit::GroupQueryBytes, text)
         })
     }
 }
@@ -125,10 +125,6 @@ impl Hub {
         if !group.queries.contains_key(hash)
             && let Some((limit, message)) = group.is_full(&self.options.limits, bytes)
         {
-            match limit {
-                "queries" => self.measures.refused.note(Limit::Queries),
-                _ => self.measures.refused.note(Limit::QueryBytes),
-            }
             self.hit(limit);
             self.refuse(id, hash, "", ("app", message), Some(number), outputs);
             return false;
