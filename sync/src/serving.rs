@@ -86,8 +86,7 @@ impl ServeOptions {
             is_internal: Box::new(move |table| {
                 writer.as_ref().is_some_and(|writer| writer.is_internal(table))
             }),
-            tells_names: rules.get().allows_all(),
-            read_rules: Box::new(move |ast, claims| rules.get().read(ast, claims)),
+            read_rules: Box::new(rules),
             bookkeeping: Some(hub::Bookkeeping {
                 clients_table: tables.clients_table,
                 mutations_table: tables.mutations_table,

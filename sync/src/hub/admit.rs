@@ -207,7 +207,9 @@ impl Hub {
                 self.costly.note(key, &message);
                 message
             }
-            Error::Query(_) | Error::UnknownTable { .. } if self.options.tells_names => {
+            Error::Query(_) | Error::UnknownTable { .. }
+                if self.options.read_rules.allows_all() =>
+            {
                 error.to_string()
             }
             other => concealed("the query cannot be answered", other),

@@ -161,7 +161,7 @@ impl Hub {
         claims: &Claims,
     ) -> Result<(), Refusal> {
         self.admit_query(ast)?;
-        let compiled = (self.options.read_rules)(ast, claims);
+        let compiled = self.options.read_rules.compile(ast, claims);
         self.serve(id, hash, &compiled)
     }
 
@@ -266,7 +266,26 @@ impl Hub {
         if group.claims == claims && group.remembered.is_none() {
             return;
         }
-        group.claims = claims.clone();
+        group.claims = claims;
+        self.compile_anew(id, outputs);
+    }
+
+    /// Applies rules that are others than they were to the queries of all groups.
+    pub(super) fn follow_rules(&mut self, outputs: &mut Outputs) {
+        let generation = self.options.read_rules.generation();
+        if std::mem::replace(&mut self.rules, generation) == generation {
+            return;
+        }
+        let ids: Vec<Arc<str>> = self.groups.keys().cloned().collect();
+        for id in ids {
+            self.compile_anew(&id, outputs);
+        }
+    }
+
+    /// Has the queries that a group's clients state served under the rules as they are.
+    fn compile_anew(&mut self, id: &Arc<str>, outputs: &mut Outputs) {
+        let Some(group) = self.groups.get(id) else { return };
+        let claims = group.claims.clone();
         let asts: Vec<(String, Json)> = group
             .queries
             .iter()
