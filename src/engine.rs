@@ -15,12 +15,15 @@ use penstock_operators::schema::{Schema, TableId};
 use penstock_operators::source::{Foreign, Source};
 use penstock_operators::view::Node;
 
+use crate::budget::{Budget, Metered};
 use crate::error::Error;
 use crate::feed::{Committed, Ended, Feed, Limits};
 use crate::memory_usage::Sizes;
 use crate::notice::Notice;
 use crate::query::CompiledQuery;
 use crate::schema_change::breaking;
+
+mod budgeted;
 
 /// Subscribed results by root, with a fixed hasher.
 type Feeds = HashMap<RootId, Subscribed, ahash::RandomState>;
@@ -100,16 +103,21 @@ impl Engine {
         &self.graph
     }
 
-    /// Subscribes to a query and joins its feed.
+    /// Subscribes to a query within a budget and joins its feed.
     pub(crate) fn subscribe(
         &mut self,
         source: &mut dyn Source,
         query: &CompiledQuery,
+        budget: Budget,
     ) -> Result<(RootId, Arc<Feed>, Arc<Binding>), Error> {
+        let mut metered = Metered::new(source, budget);
         self.changing = true;
-        let root = self.graph.subscribe(source, &query.plan);
+        let root = match budget == Budget::default() {
+            true => self.graph.subscribe(metered.unmetered(), &query.plan),
+            false => self.graph.subscribe(&mut metered, &query.plan),
+        };
         self.changing = false;
-        let root = root?;
+        let root = root.map_err(|error| metered.error(error))?;
         let entry = self.join(&query.schema, query.view.table, root, &query.plan);
         Ok((root, Arc::clone(&entry.feed), Arc::clone(&entry.plan.binding)))
     }
@@ -117,24 +125,6 @@ impl Engine {
     /// Whether a result has all its rows.
     pub(crate) fn is_complete(&self, root: RootId) -> bool {
         self.graph.is_complete(root)
-    }
-
-    /// Fills a result by one step. Returns whether it is complete, and what to tell of it.
-    pub(crate) fn grow(
-        &mut self,
-        source: &mut dyn Source,
-        root: RootId,
-        rows: usize,
-    ) -> Result<(bool, Vec<Notice>), Error> {
-        self.changing = true;
-        match self.graph.grow(source, root, rows) {
-            // The data has not changed, so the version stays.
-            Ok(is_complete) => Ok((is_complete, self.publish(source.schema(), self.version))),
-            Err(error) => {
-                self.changing = false;
-                Err(error.into())
-            }
-        }
     }
 
     /// Moves one subscriber to another binding of its template. Where it keeps a row set, it keeps

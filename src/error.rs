@@ -96,6 +96,14 @@ pub enum Error {
     /// A statement in SQL for a source that takes none.
     #[error("this database's source takes no SQL statements; open it with Database::open")]
     NoSql,
+    /// A query that costs more than its [`Budget`](crate::Budget); nothing of it is kept.
+    #[error("the query needs more than {most} {what}; ask for less, or raise that limit")]
+    TooCostly {
+        /// What it needs too much of.
+        what: &'static str,
+        /// How much of it is allowed.
+        most: usize,
+    },
     /// The system refused a thread to follow what others write.
     #[error("no thread to follow other writers: {0}")]
     Thread(std::io::Error),

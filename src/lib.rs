@@ -49,6 +49,7 @@
 #[cfg(test)]
 extern crate self as penstock;
 
+mod budget;
 mod database;
 mod de;
 mod engine;
@@ -77,9 +78,10 @@ mod tree;
 pub use penstock_operators as operators;
 pub use penstock_operators::row::Row;
 pub use penstock_operators::schema::{Schema, SchemaError, Table, TableId, TableSchema};
-pub use penstock_operators::source::{ApplyError, Source, SourceError};
+pub use penstock_operators::source::{ApplyError, Source, SourceError, TableRule};
 pub use penstock_operators::value::{ColumnType, Value, ValueRef};
 
+pub use budget::Budget;
 pub use database::{Database, DatabaseBuilder, MAX_PENDING_BYTES, MAX_PENDING_PATCHES};
 pub use error::Error;
 pub use explain::Explain;

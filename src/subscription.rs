@@ -10,6 +10,7 @@ use penstock_operators::graph::RootId;
 use penstock_operators::plan::{Binding, Plan};
 use smallvec::SmallVec;
 
+use crate::budget::Budget;
 use crate::error::Error;
 use crate::explain::Explain;
 use crate::feed::{Committed, Feed, Pending, Position};
@@ -64,7 +65,16 @@ impl Subscription {
         query: Query,
         params: Params,
     ) -> Result<Subscription, Error> {
-        Subscription::made(shared, query, params, |plan| plan)
+        Subscription::within(shared, query, params, Budget::default())
+    }
+
+    pub(crate) fn within(
+        shared: Arc<Shared>,
+        query: Query,
+        params: Params,
+        budget: Budget,
+    ) -> Result<Subscription, Error> {
+        Subscription::made(shared, query, params, budget, |plan| plan)
     }
 
     /// A subscription to a query whose plan is prepared before it is filled.
@@ -72,6 +82,7 @@ impl Subscription {
         shared: Arc<Shared>,
         mut query: Query,
         params: Params,
+        budget: Budget,
         prepare: impl FnOnce(Plan) -> Plan,
     ) -> Result<Subscription, Error> {
         query.shrink();
@@ -80,7 +91,7 @@ impl Subscription {
         let (mut source, mut engine) = locks.read_results("Database::subscribe")?;
         let mut compiled = query.compile(source.schema(), &params)?;
         compiled.plan = prepare(compiled.plan);
-        let (root, feed, binding) = engine.subscribe(&mut *source, &compiled)?;
+        let (root, feed, binding) = engine.subscribe(&mut *source, &compiled, budget)?;
         let position = feed.position();
         drop((engine, source));
         let CompiledQuery { schema, view, .. } = compiled;
@@ -327,10 +338,19 @@ impl Subscription {
     /// # Errors
     /// [`Error::Broken`], [`Error::SchemaChanged`].
     pub fn row_set(&mut self) -> Result<Vec<RowView>, Error> {
+        self.row_set_within(Budget::default())
+    }
+
+    /// As [`row_set`](Subscription::row_set), unless it has more rows, or its rows more places, than a
+    /// budget allows.
+    ///
+    /// # Errors
+    /// As `row_set`, and [`Error::TooCostly`]; then it is not kept.
+    pub fn row_set_within(&mut self, budget: Budget) -> Result<Vec<RowView>, Error> {
         let shared = Arc::clone(&self.shared);
         let mut engine = shared.lock_engine()?;
         self.feed.check()?;
-        let rows = engine.keep_row_set(&self.context.schema, self.root);
+        let rows = engine.keep_row_set_within(&self.context.schema, self.root, budget)?;
         // What has not been taken yet is in the row set already, so only its trees are left.
         if self.keeps_rows.swap(false, Ordering::AcqRel) {
             engine.drop_row_set(self.root);

@@ -180,17 +180,18 @@ impl<'db> Transaction<'db> {
             }
             Change::Delete { .. } => None,
         };
-        self.source.write(change).map_err(|error| match (error, row) {
-            (ApplyError::BadRow { table: name, problem }, Some((id, row))) => {
+        self.source.write(change).map_err(|mut error| {
+            let problem = match &mut error {
+                ApplyError::BadRow { problem, .. } | ApplyError::Refused { problem, .. } => problem,
+                _ => return error.into(),
+            };
+            if let Some((id, row)) = row {
                 // A row of a table that the schema does not have has no key.
                 let table = self.schema.tables().get(id.0 as usize);
                 let key = table.and_then(|table| encoded_key(table, &row));
-                Error::Apply(ApplyError::BadRow {
-                    table: name,
-                    problem: name_row(key, place, problem),
-                })
+                *problem = name_row(key, place, std::mem::take(problem));
             }
-            (error, _) => error.into(),
+            error.into()
         })
     }
 

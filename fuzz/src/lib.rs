@@ -1,8 +1,8 @@
 //! What the fuzz targets run. The bodies are those that `tests/fuzz_smoke.rs`, here and in
-//! `postgres/`, runs on stable.
+//! `postgres/`, and `sync/tests/security.rs` run on stable.
 //!
 //! `cargo +nightly fuzz run queries_and_batches fuzz/corpus fuzz/corpus-kept/queries_and_batches`
-//! (and the same for `ast_json`, `pgoutput`, `postgres_values` and `wal2json`) fuzzes; an input that
+//! (and the same for `ast_json`, `pgoutput`, `postgres_values`, `sync_message` and `wal2json`) fuzzes; an input that
 //! failed goes to `fuzz/corpus-kept/`.
 
 #[path = "../../tests/support/mod.rs"]
@@ -10,6 +10,10 @@ mod support;
 
 #[path = "../../postgres/tests/support/fuzz.rs"]
 mod postgres;
+
+#[path = "../../sync/tests/support/fuzz.rs"]
+#[allow(dead_code)] // The tests over sockets use the rest.
+mod sync;
 
 use arbitrary::{Arbitrary, Unstructured};
 use support::case::{Bytes, Case};
@@ -60,4 +64,18 @@ pub fn postgres_values(bytes: &[u8]) {
 /// Takes any text for lines of wal2json.
 pub fn wal2json(bytes: &[u8]) {
     postgres::wal2json(bytes);
+}
+
+/// Takes any text for what a client of the sync server says. Panics where somebody would read or write
+/// what is not theirs. Text that is no message is an edit of one that is.
+pub fn sync_message(bytes: &[u8]) {
+    if sync::message(bytes) {
+        return;
+    }
+    let mut seed = [1; 8];
+    for (at, byte) in bytes.iter().enumerate() {
+        seed[at % 8] ^= byte.rotate_left(at as u32 / 8 % 8);
+    }
+    let mut noise = sync::Noise(u64::from_le_bytes(seed).max(1));
+    sync::message(sync::damaged(&mut noise, &sync::seeds()).as_bytes());
 }

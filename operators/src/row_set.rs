@@ -43,6 +43,11 @@ impl RowSetPatch {
 #[derive(Debug)]
 pub(crate) struct RowSet {
     users: u32,
+    /// At how many places its rows stand, and may.
+    places: usize,
+    places_max: usize,
+    /// Whether it has passed that, so that its rows are not kept any more. Its users stay counted.
+    is_lost: bool,
     rows: FixedMap<RowIdentity, (u32, Row)>,
 }
 
@@ -56,24 +61,88 @@ enum When {
 /// A row and by how much its count changes.
 type Step = (TableId, Row, i32);
 
+/// What [`TooLarge::Places`] says, for people.
+pub const PLACES: &str = "places for its rows";
+
+/// What a row set has too much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TooLarge {
+    /// Rows.
+    Rows,
+    /// Places at which its rows stand.
+    Places,
+}
+
+/// Steps, at most so many and one more.
+struct Steps {
+    listed: Vec<Step>,
+    most: usize,
+}
+
+impl Steps {
+    fn push(&mut self, step: Step) {
+        self.listed.push(step);
+    }
+
+    fn are_too_many(&self) -> bool {
+        self.listed.len() > self.most
+    }
+}
+
 impl Graph {
     /// Starts to keep a result's row set and returns all of it. Each call counts one user.
     pub fn keep_row_set(&mut self, schema: &Schema, root: RootId) -> RowSetPatch {
-        if let Some(set) = self.row_sets.get_mut(&root) {
+        let kept = self.keep_row_set_within(schema, root, usize::MAX, usize::MAX);
+        kept.expect("invariant: nothing is more than all")
+    }
+
+    /// As [`keep_row_set`](Graph::keep_row_set), unless it has more than so many rows, or its rows stand
+    /// at more than so many places. The walk ends as soon as there are too many places.
+    ///
+    /// # Errors
+    /// What there is too much of; then the set is not kept for this user.
+    pub fn keep_row_set_within(
+        &mut self,
+        schema: &Schema,
+        root: RootId,
+        rows_max: usize,
+        places_max: usize,
+    ) -> Result<RowSetPatch, TooLarge> {
+        let users = self.row_sets.get(&root).map(|set| (set.users, set.is_lost));
+        if let (Some(set), Some((_, false))) = (self.row_sets.get_mut(&root), users) {
+            if set.rows.len() > rows_max {
+                return Err(TooLarge::Rows);
+            }
             set.users += 1;
+            set.places_max = set.places_max.max(places_max);
         } else {
-            let mut steps = Vec::new();
+            let mut steps = Steps { listed: Vec::new(), most: places_max };
             self.collect_rows(root.0, 1, When::Now, &mut steps);
-            let mut set = RowSet { users: 1, rows: FixedMap::with_hasher(fixed_hasher()) };
-            set.apply(schema, steps);
-            self.row_sets.insert(root, set);
-            self.count_row_set(root.0.level, true);
+            if steps.are_too_many() {
+                return Err(TooLarge::Places);
+            }
+            let rows = FixedMap::with_hasher(fixed_hasher());
+            let users = users.map_or(0, |(users, _)| users) + 1;
+            let mut set = RowSet { users, places: 0, places_max, is_lost: false, rows };
+            set.apply(schema, steps.listed);
+            if set.rows.len() > rows_max {
+                return Err(TooLarge::Rows);
+            }
+            if self.row_sets.insert(root, set).is_none() {
+                self.count_row_set(root.0.level, true);
+            }
         }
         let rows = self.row_sets.get(&root).map(|set| &set.rows).into_iter().flatten();
         let mut puts: Vec<_> =
             rows.map(|(identity, (_, row))| (identity.clone(), row.clone())).collect();
         puts.sort_by(|a, b| a.0.cmp(&b.0));
-        RowSetPatch { puts, deletes: Vec::new() }
+        Ok(RowSetPatch { puts, deletes: Vec::new() })
+    }
+
+    /// Whether a result's row set is kept. One that was asked for with a limit of places is not any more
+    /// once it has passed that.
+    pub fn keeps_row_set(&self, root: RootId) -> bool {
+        self.row_sets.get(&root).is_some_and(|set| !set.is_lost)
     }
 
     /// Gives back one use of a result's row set.
@@ -100,16 +169,26 @@ impl Graph {
 
     /// Takes a result's row set through the transaction.
     pub(crate) fn row_set_patch(&mut self, schema: &Schema, root: RootId) -> Option<RowSetPatch> {
-        if !self.row_sets.contains_key(&root) {
-            return None;
-        }
-        let mut steps = Vec::new();
+        // What goes counts as well as what comes.
+        let kept = self.row_sets.get(&root).filter(|set| !set.is_lost)?;
+        let most = kept.places_max.saturating_mul(2);
+        let mut steps = Steps { listed: Vec::new(), most };
         self.diff_rows(root.0, &mut steps);
-        Some(self.row_sets.get_mut(&root)?.apply(schema, steps))
+        let set = self.row_sets.get_mut(&root)?;
+        if !steps.are_too_many() {
+            let patch = set.apply(schema, steps.listed);
+            if set.places <= set.places_max {
+                return Some(patch);
+            }
+        }
+        // Whoever asked for it with that limit finds it gone.
+        set.is_lost = true;
+        set.rows = FixedMap::with_hasher(fixed_hasher());
+        None
     }
 
     /// All rows that a partition contributes.
-    fn collect_rows(&self, id: PartitionId, sign: i32, when: When, steps: &mut Vec<Step>) {
+    fn collect_rows(&self, id: PartitionId, sign: i32, when: When, steps: &mut Steps) {
         let level = self.level(id.level);
         let held = level.partition(id.partition);
         if when == When::Before && held.batch.fresh {
@@ -125,6 +204,9 @@ impl Graph {
             When::Before => held.window.visible_before().into_iter().map(|(_, row)| row).collect(),
         };
         for row in rows {
+            if steps.are_too_many() {
+                return;
+            }
             self.collect_row(level, &held.binding, &row, sign, when, steps);
         }
     }
@@ -136,7 +218,7 @@ impl Graph {
         row: &Row,
         sign: i32,
         when: When,
-        steps: &mut Vec<Step>,
+        steps: &mut Steps,
     ) {
         steps.push((level.table, row.clone(), sign));
         for part in self.parts(level, binding, row).into_iter().flatten() {
@@ -145,7 +227,7 @@ impl Graph {
     }
 
     /// What a transaction changed in the rows that a partition contributes.
-    fn diff_rows(&self, id: PartitionId, steps: &mut Vec<Step>) {
+    fn diff_rows(&self, id: PartitionId, steps: &mut Steps) {
         let level = self.level(id.level);
         let held = level.partition(id.partition);
         if !held.batch.dirty {
@@ -200,7 +282,7 @@ impl Graph {
         &self,
         before: Option<PartitionId>,
         after: Option<PartitionId>,
-        steps: &mut Vec<Step>,
+        steps: &mut Steps,
     ) {
         if before == after {
             after.into_iter().for_each(|part| self.diff_rows(part, steps));
@@ -217,7 +299,7 @@ impl Graph {
         binding: &Binding,
         far_key: &Key,
         unchanged: &dyn Fn(&Key) -> bool,
-        steps: &mut Vec<Step>,
+        steps: &mut Steps,
     ) {
         let far_level = self.level(level.edges[usize::from(FAR)].child);
         let far_binding = &binding.children[usize::from(FAR)];
@@ -296,6 +378,7 @@ impl RowSet {
             before
                 .entry(identity.clone())
                 .or_insert_with(|| counted.as_ref().map(|(_, row)| row.clone()));
+            self.places = if sign > 0 { self.places + 1 } else { self.places.saturating_sub(1) };
             match (counted, sign > 0) {
                 (Some((count, current)), true) => {
                     *count += 1;

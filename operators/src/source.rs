@@ -95,9 +95,48 @@ pub enum ApplyError {
         /// The column or count at fault, with what was found and what is expected.
         problem: String,
     },
+    /// A row that the application's own rules in the database do not allow.
+    #[error("{place}: {problem}")]
+    Refused {
+        /// The table, or the statement that wrote the row.
+        place: String,
+        /// The rule.
+        rule: TableRule,
+        /// The rule in words, with the row where it is known.
+        problem: String,
+    },
     /// The storage under the source failed.
     #[error(transparent)]
     Source(#[from] SourceError),
+}
+
+/// What an application has declared in a database about the rows of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TableRule {
+    /// A CHECK constraint: its name, or if it has none its expression.
+    Check {
+        /// As the database says it.
+        subject: String,
+        /// Whether the application gave it this name.
+        is_named: bool,
+    },
+    /// A trigger that raised an error with this message.
+    Trigger {
+        /// As the trigger says it.
+        message: String,
+    },
+}
+
+impl TableRule {
+    /// What the application says by it: a name, an expression or a message.
+    #[must_use]
+    pub fn says(&self) -> &str {
+        match self {
+            TableRule::Check { subject, .. } => subject,
+            TableRule::Trigger { message } => message,
+        }
+    }
 }
 
 /// A failure of the storage under a source. In-memory sources have none.

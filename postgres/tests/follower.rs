@@ -88,6 +88,47 @@ const TABLES: &str = "
     insert into note select i, n, repeat(md5(i::text), 200) from generate_series(1, 50) i, generate_series(1, 2) n";
 
 #[test]
+fn transactions_that_have_piled_up_become_one_where_that_is_asked_for() {
+    let server = Server::fast().expect("a server");
+    server
+        .sql("create table tick(id int primary key, n int); insert into tick values (1, 0)")
+        .expect("a table");
+    for together in [1, 100] {
+        let path = path(&format!("together-{together}"));
+        let config = Config::parse(&server.url()).expect("a URL");
+        let mut options = FollowOptions::new(config, Setup::default(), ReplicaOptions::new(path));
+        options.together = together;
+        let follower = Follower::start(options).expect("a follower");
+        follower.wait_until_copied(LONG).expect("a copy");
+        let db = follower.database();
+        let mut live = db.subscribe_sql("SELECT n FROM tick WHERE id = 1", ()).expect("live");
+        // While the replica is held, nothing is applied; what is read meanwhile piles up. How much that is
+        // cannot be known, so it is done until there was some.
+        until("some come together", || {
+            let before = follower.status().transactions;
+            let sql = "do $$ begin for i in 1..200 loop update tick set n = n + 1; commit; end loop; end $$";
+            let held = db.transaction(|_| server.sql(sql).map_err(penstock::Error::abort));
+            held.expect("written");
+            wait_for(&follower, "all is applied", |status| status.transactions == before + 200);
+            let patches = live.changes().count();
+            assert!(
+                (1..=200).contains(&patches) && (together > 1 || patches == 200),
+                "{patches} patches"
+            );
+            together == 1 || patches < 200
+        });
+        let n = server.value("select n from tick").expect("a number");
+        until("the last state", || {
+            live.rows()
+                .iter()
+                .all(|entry| entry.get("n").map(|n| n.to_owned().to_string()) == Some(n.clone()))
+        });
+        check_equal(&follower, 1);
+        follower.tear_down().expect("removed");
+    }
+}
+
+#[test]
 fn a_database_is_copied_and_kept_through_changes_of_rows_and_tables() {
     let server = Server::fast().expect("a server");
     server.sql(TABLES).expect("tables");

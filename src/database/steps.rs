@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Database;
+use crate::budget::Budget;
 use crate::error::Error;
 use crate::query::{Params, Query};
 use crate::subscription::Subscription;
@@ -31,6 +32,20 @@ impl Database {
     /// # Errors
     /// As [`subscribe_with`](Database::subscribe_with).
     pub fn subscribe_in_steps(&self, query: Query, params: &Params) -> Result<Subscription, Error> {
-        Subscription::in_steps(Arc::clone(&self.shared), query, params.clone())
+        self.subscribe_in_steps_within(query, params, Budget::default())
+    }
+
+    /// As [`subscribe_in_steps`](Database::subscribe_in_steps), as long as what is filled by this call
+    /// costs no more than a budget allows. Steps have theirs ([`Subscription::grow_within`]).
+    ///
+    /// # Errors
+    /// As `subscribe_in_steps`, and [`Error::TooCostly`]; then nothing is kept.
+    pub fn subscribe_in_steps_within(
+        &self,
+        query: Query,
+        params: &Params,
+        budget: Budget,
+    ) -> Result<Subscription, Error> {
+        Subscription::in_steps(Arc::clone(&self.shared), query, params.clone(), budget)
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Subscription;
+use crate::budget::{Budget, PLACES};
 use crate::error::Error;
 use crate::query::{Params, Query};
 use crate::shared::Shared;
@@ -13,9 +14,10 @@ impl Subscription {
         shared: Arc<Shared>,
         query: Query,
         params: Params,
+        budget: Budget,
     ) -> Result<Subscription, Error> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        Subscription::made(shared, query, params, |plan| {
+        Subscription::made(shared, query, params, budget, |plan| {
             let number = NEXT.fetch_add(1, Ordering::Relaxed);
             plan.in_steps(number)
         })
@@ -31,6 +33,18 @@ impl Subscription {
         Ok(self.lock_live()?.is_complete(self.root))
     }
 
+    /// Whether a row set that was asked for is not kept any more, since it has come to stand at more places
+    /// than its [`Budget`] allowed. Patches then say nothing of rows, until it is asked for again.
+    ///
+    /// # Errors
+    /// [`Error::Broken`].
+    pub fn has_lost_row_set(&self) -> Result<bool, Error> {
+        let keeps = self.keeps_rows.load(Ordering::Acquire);
+        Ok(keeps
+            && self.feed.check().is_ok()
+            && !self.shared.lock_engine()?.keeps_row_set(self.root))
+    }
+
     /// Reads on to fill the result, for up to `rows` rows of its table, those that its condition
     /// leaves out counted. What came is the next patch, with the version of the last commit. Returns
     /// whether the result is complete; then further calls do nothing.
@@ -42,13 +56,26 @@ impl Subscription {
     /// A failing source; the result is then as before, and can be grown later.
     /// [`Error::SchemaChanged`] where the subscription has ended.
     pub fn grow(&mut self, rows: usize) -> Result<bool, Error> {
+        Ok(self.grow_within(rows, Budget::default())?.0)
+    }
+
+    /// As [`grow`](Subscription::grow), as long as the step costs no more than a budget allows. Returns what
+    /// is left of the budget as well.
+    ///
+    /// # Errors
+    /// As `grow`, and [`Error::TooCostly`]: the result is then as before, but where its row set has come to
+    /// stand at too many places that is not kept any more.
+    pub fn grow_within(&mut self, rows: usize, budget: Budget) -> Result<(bool, Budget), Error> {
         let shared = Arc::clone(&self.shared);
         let _deliver = shared.deliver_after();
         let (mut source, mut engine) = shared.read_results("Subscription::grow")?;
         // Following others may have ended it.
         self.feed.check()?;
-        let (is_complete, notices) = engine.grow(&mut *source, self.root, rows)?;
-        shared.deliveries.queue(notices);
-        Ok(is_complete)
+        let grown = engine.grow(&mut *source, self.root, rows, budget)?;
+        shared.deliveries.queue(grown.notices);
+        if self.keeps_rows.load(Ordering::Acquire) && !engine.keeps_row_set(self.root) {
+            return Err(Error::TooCostly { what: PLACES, most: budget.places });
+        }
+        Ok((grown.is_complete, grown.left))
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Value as Json, json};
 use crate::auth::{AuthError, Clock, Verifier};
 use crate::claims::Claims;
 use crate::endpoint::Endpoint;
+use crate::fault::concealed;
 use crate::hub::{Meanings, Transform};
 use crate::measure::{Kind, Limit, Measures, Outcome};
 use crate::protocol::error::{ErrorBody, ErrorKind};
@@ -130,7 +131,7 @@ impl Backend {
         if limit.allow(&whose, now) {
             return Ok(());
         }
-        self.measures.refused.note(Limit::MutationRate);
+        self.measures.hits.note(Limit::MutationRate);
         self.came_to(job, std::slice::from_ref(mutation), Outcome::RateLimited);
         let client = (job.push.group_id.clone(), mutation.client_id.clone());
         self.limited.lock().unwrap_or_else(PoisonError::into_inner).insert(client);
@@ -177,7 +178,7 @@ impl Backend {
             match &written {
                 Ok(Written::Applied) => Outcome::Applied,
                 Ok(Written::AlreadyProcessed) => Outcome::AlreadyProcessed,
-                Ok(Written::Refused { .. }) => Outcome::Refused,
+                Ok(Written::Refused { .. }) | Err(WriteError::OtherUser) => Outcome::Refused,
                 Ok(Written::OutOfOrder { .. }) => Outcome::OutOfOrder,
                 Err(WriteError::Unavailable { .. }) => Outcome::Unavailable,
             },
@@ -200,8 +201,11 @@ impl Backend {
                     reason,
                     "a mutation cannot be written"
                 );
-                let message = format!("mutations cannot be written at present: {reason}");
+                let message = concealed("mutations cannot be written at present", &reason);
                 Err(come_again(ErrorKind::Rebalance, message))
+            }
+            Err(error @ WriteError::OtherUser) => {
+                Err(ErrorBody::new(ErrorKind::Unauthorized, error.to_string()))
             }
         }
     }
@@ -240,7 +244,10 @@ fn come_again(kind: ErrorKind, message: String) -> ErrorBody {
 fn refusal(error: &AuthError) -> ErrorBody {
     match error {
         // It is the issuer who is missing, not the token.
-        AuthError::NoKeys { .. } => come_again(ErrorKind::ServerOverloaded, error.to_string()),
+        AuthError::NoKeys { .. } => {
+            let message = concealed("tokens cannot be verified at present", error);
+            come_again(ErrorKind::ServerOverloaded, message)
+        }
         AuthError::Expired { .. } => ErrorBody::new(ErrorKind::AuthInvalidated, error.to_string()),
         _ => ErrorBody::new(ErrorKind::Unauthorized, error.to_string()),
     }

@@ -7,6 +7,8 @@
 //! | [`protocol`] | messages and cookies | why they are sent |
 //! | [`hub`] | client groups, their live queries, and what clients are told | sockets, clocks, threads |
 //! | [`serving`], [`config_file`] | how both tools serve, and options from a file | what is served |
+//! | [`limit_options`] | the limits, as options | what they limit |
+//! | `fault` | texts that are for the log and not for clients | what went wrong |
 //! | [`services`] | what the server needs others for | who they are |
 //! | [`stop`] | signals to end | what is under way |
 //! | [`store`] | client groups between runs | what is in them |
@@ -30,8 +32,10 @@ pub mod backup;
 pub mod claims;
 pub mod config_file;
 pub mod endpoint;
+mod fault;
 mod http_client;
 pub mod hub;
+pub mod limit_options;
 pub mod logging;
 pub mod measure;
 pub mod options;

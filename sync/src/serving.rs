@@ -11,13 +11,14 @@ use penstock::Database;
 use sha2::{Digest, Sha256};
 
 use crate::backend::Backend;
-use crate::hub::{self, Limits};
+use crate::hub;
+use crate::limit_options::LimitOptions;
 use crate::logging::LogOptions;
 use crate::options::InspectOptions;
 use crate::protocol::cookie::Tag;
 use crate::rules::SharedRules;
 use crate::server::{self, Health, Server};
-use crate::store::{SqliteStore, StoreThread};
+use crate::store::{Retention, SqliteStore, StoreThread};
 use crate::writes::Bookkeeping;
 
 /// Options by which clients are served.
@@ -32,18 +33,9 @@ pub struct ServeOptions {
     /// File in which client groups are kept over restarts; without it, clients are sent everything anew
     #[arg(long, env = "PENSTOCK_STATE", value_name = "FILE")]
     pub state: Option<PathBuf>,
-    /// Most queries of a client group
-    #[arg(long, env = "PENSTOCK_MAX_QUERIES", default_value_t = Limits::default().queries, value_name = "N")]
-    pub max_queries: usize,
-    /// Most rows of a client group
-    #[arg(long, env = "PENSTOCK_MAX_ROWS", default_value_t = Limits::default().rows, value_name = "N")]
-    pub max_rows: usize,
-    /// Most connections
-    #[arg(long, env = "PENSTOCK_MAX_CONNECTIONS", default_value_t = server::Limits::default().connections, value_name = "N")]
-    pub max_connections: usize,
-    /// Most bytes of a client's message
-    #[arg(long, env = "ZERO_WEBSOCKET_MAX_PAYLOAD_BYTES", default_value_t = server::Limits::default().frame_bytes, value_name = "N")]
-    pub max_message_bytes: usize,
+    /// For how many days client groups are kept that nobody uses; one that comes back later is sent everything anew
+    #[arg(long, env = "PENSTOCK_KEEP_GROUPS", default_value_t = 30, value_name = "DAYS")]
+    pub keep_groups: u32,
     /// How long a client group stays live that nobody is connected to, in seconds
     #[arg(long, env = "PENSTOCK_LINGER", default_value_t = 10, value_name = "S")]
     pub linger: u64,
@@ -53,6 +45,9 @@ pub struct ServeOptions {
     /// How long clients are given to be sent away in order when the server ends, in seconds
     #[arg(long, env = "PENSTOCK_STOP_PATIENCE", default_value_t = 10, value_name = "S")]
     pub stop_patience: u64,
+    /// What clients may ask for.
+    #[command(flatten)]
+    pub limits: LimitOptions,
     /// What is logged.
     #[command(flatten)]
     pub log: LogOptions,
@@ -85,12 +80,16 @@ impl ServeOptions {
         health: Arc<dyn Health>,
     ) -> Result<Server, String> {
         let store = match &self.state {
-            Some(path) => SqliteStore::open(path)?,
+            Some(path) => SqliteStore::open(path, Retention::days(self.keep_groups))?,
             None => SqliteStore::in_memory()?,
         };
+        let writer = backend.writer.clone();
         let hub = hub::Options {
-            limits: Limits { queries: self.max_queries, rows: self.max_rows, ..Limits::default() },
-            read_rules: Box::new(move |ast, claims| rules.get().read(ast, claims)),
+            limits: self.limits.hub(),
+            is_internal: Box::new(move |table| {
+                writer.as_ref().is_some_and(|writer| writer.is_internal(table))
+            }),
+            read_rules: Box::new(rules),
             bookkeeping: Some(hub::Bookkeeping {
                 clients_table: tables.clients_table,
                 mutations_table: tables.mutations_table,
@@ -102,17 +101,12 @@ impl ServeOptions {
             tag: tag(),
             store: Some(Box::new(StoreThread::start(store, Arc::clone(&backend.measures))?)),
         };
-        let limits = server::Limits {
-            connections: self.max_connections,
-            frame_bytes: self.max_message_bytes,
-            ..server::Limits::default()
-        };
         let options = server::Options {
             listen: SocketAddr::new(self.host, self.port),
             database,
             hub,
             services: Arc::new(backend),
-            limits,
+            limits: self.limits.server(),
             health,
             inspect: self.inspect.inspect(),
             pages: Vec::new(),

@@ -179,7 +179,7 @@ fn changes_of_the_schema_keep_the_ids_of_tables() {
         .expect("nobody writes");
     source.begin().expect("nobody writes");
     let error = source.execute("INSERT INTO u VALUES(1, 'x')", &[]).expect_err("not followed yet");
-    assert!(error.reason.contains("which has to be followed first"), "{error}");
+    assert!(error.to_string().contains("which has to be followed first"), "{error}");
     assert_eq!(source.foreign().expect("a transaction"), Foreign::Schema);
     assert_eq!(table(&source, "u"), u);
     source.execute("INSERT INTO u VALUES(1, 'x')", &[]).expect("it is followed");

@@ -144,10 +144,10 @@ fn a_null_key_is_an_error_where_it_is_met() {
     let error = source
         .scan(At::After, scan, &[], None, false, &mut |_| std::ops::ControlFlow::Continue(()))
         .expect_err("nothing can refer to it");
-    assert!(error.reason.contains("null in the primary-key column \"k\""), "{error}");
+    assert!(error.to_string().contains("null in the primary-key column \"k\""), "{error}");
     source.begin().expect("none is in flight");
     let error = source.execute("INSERT INTO t VALUES(NULL)", &[]).expect_err("a null key");
-    assert!(error.reason.contains("the primary-key column \"k\" cannot be null"), "{error}");
+    assert!(error.to_string().contains("the primary-key column \"k\" cannot be null"), "{error}");
     source.execute("DELETE FROM t WHERE k IS NULL", &[]).expect("it may go");
     assert!(source.finish().expect("nothing was seen").is_empty());
     source.commit().expect("it is finished");

@@ -2,7 +2,7 @@
 
 use penstock::operators::key::{Key, KeySpec};
 use penstock::operators::source::{At, Change};
-use penstock::{ApplyError, Row, Source, SqliteSource, Value};
+use penstock::{ApplyError, Row, Source, SqliteSource, TableRule, Value};
 
 use super::file::{in_memory, row, shown, table, transact};
 
@@ -99,6 +99,37 @@ fn writes_that_are_refused_say_why_and_do_nothing() {
     assert!(source.finish().expect("nothing was done").is_empty());
 }
 
+/// Whoever shows errors to people shows what the application has written for them, and that is told apart
+/// from expressions, whether a row is written or a statement is run.
+#[test]
+fn rules_of_the_application_are_told_apart() {
+    let mut source = in_memory(
+        "CREATE TABLE a(id INTEGER PRIMARY KEY, CONSTRAINT \"an id is small\" CHECK (id < 10),
+            Constraint [ends at] CHECK (id <> 7), CHECK (id IS NOT 8));
+         CREATE TRIGGER never AFTER INSERT ON a WHEN new.id = 9 BEGIN SELECT RAISE(ABORT, 'not nine'); END;",
+    );
+    let a = table(&source, "a");
+    source.begin().expect("nothing is in flight");
+    let check = |subject: &str, is_named| TableRule::Check { subject: subject.into(), is_named };
+    for (id, rule, says) in [
+        (10, check("an id is small", true), "an id is small"),
+        (7, check("ends at", true), "ends at"),
+        (8, check("id IS NOT 8", false), "id IS NOT 8"),
+        (9, TableRule::Trigger { message: "not nine".into() }, "not nine"),
+    ] {
+        let written = source.write(Change::Insert { table: a, row: row([id.into()]) });
+        let run = source.execute("INSERT INTO a VALUES(?)", &[id.into()]).map(drop);
+        for outcome in [written, run] {
+            let Err(ApplyError::Refused { rule: found, problem, .. }) = outcome else {
+                panic!("{id}: {outcome:?}")
+            };
+            assert_eq!((&found, found.says()), (&rule, says));
+            assert!(problem.contains(says), "{problem}");
+        }
+    }
+    source.execute("INSERT INTO a VALUES(1)", &[]).expect("it is allowed");
+}
+
 #[test]
 fn generated_columns_are_read_and_not_written() {
     let mut source = started();
@@ -174,10 +205,13 @@ fn a_transaction_that_sqlite_rolls_back_is_lost() {
     let mut source = started();
     source.execute("DELETE FROM issue", &[]).expect("a statement");
     let error = source.execute("INSERT INTO quiet VALUES(2, 2)", &[]).expect_err("it undoes");
-    assert!(error.reason.contains("the whole transaction was rolled back"), "{error}");
-    assert!(error.reason.contains("two undo everything"), "{error}");
-    for outcome in [source.execute("DELETE FROM quiet", &[]).map(drop), source.commit()] {
-        assert!(outcome.expect_err("it is lost").reason.contains("rolled back"));
+    assert!(error.to_string().contains("the whole transaction was rolled back"), "{error}");
+    assert!(error.to_string().contains("two undo everything"), "{error}");
+    for outcome in [
+        source.execute("DELETE FROM quiet", &[]).map(drop),
+        source.commit().map_err(ApplyError::from),
+    ] {
+        assert!(outcome.expect_err("it is lost").to_string().contains("rolled back"));
     }
     let change = Change::Delete { table: table(&source, "quiet"), key: key(7) };
     for outcome in [source.write(change).map(drop), source.finish().map(drop)] {

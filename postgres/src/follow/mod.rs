@@ -74,6 +74,10 @@ pub struct FollowOptions {
     pub connections: usize,
     /// What is done on the server before it is looked at, once; nothing unless said otherwise.
     pub prepare: Option<Prepare>,
+    /// How many transactions of the server at most become one of the replica, where it is behind; 1
+    /// unless said otherwise, so that each is seen by itself. More keep up with a faster server: live
+    /// results are changed once for all of them.
+    pub together: u64,
 }
 
 /// What is done on the server before anything else: tables that have to be there. It is tried again
@@ -111,6 +115,7 @@ impl FollowOptions {
             stream: stream::Options::default(),
             connections: 4,
             prepare: None,
+            together: 1,
         }
     }
 }

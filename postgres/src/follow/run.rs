@@ -1,5 +1,7 @@
 //! The loop of a follower.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,7 +16,7 @@ use super::status::{Commit, Phase, SharedStatus};
 use super::verify::{Pending, Requests};
 use crate::event::{Header, Step};
 use crate::lsn::Lsn;
-use crate::replica::{Replica, ReplicaError, TableState};
+use crate::replica::{Batch, Replica, ReplicaError, TableState};
 use crate::setup::{SetupError, set_up};
 use crate::snapshot::{CopyError, checksums};
 use crate::stream::{Backoff, Delivery, LastTransaction, Resume, Stream, StreamError};
@@ -25,6 +27,9 @@ const LOOK_PAUSE: Duration = Duration::from_millis(50);
 const DURABLE_PAUSE: Duration = Duration::from_millis(100);
 /// How often the stream's status is copied.
 const STATUS_PAUSE: Duration = Duration::from_millis(200);
+
+/// From so many changes on, no further transaction comes along with others.
+const CHANGES_TOGETHER_MAX: u64 = 1000;
 
 /// Why a round came to its end.
 pub(super) enum End {
@@ -191,6 +196,7 @@ impl Run {
         let mut flow = Flow {
             stream,
             ended: None,
+            ahead: VecDeque::new(),
             applied: position.end,
             acknowledged: position.end,
             durable_at: now(),
@@ -242,10 +248,17 @@ impl Run {
         let config = &self.options.config;
         let mut asker = Asker { runtime: &self.runtime, config, session: None };
         let stopping = Arc::clone(&self.stopping);
-        let mut next = || flow.step(&stopping);
+        // Sums are compared at the state between two transactions.
+        let together = if self.pending.is_some() { 1 } else { self.options.together };
+        let flow_of_both = RefCell::new(&mut *flow);
+        let mut next = || flow_of_both.borrow_mut().step(&stopping);
+        let mut more = |batch: Batch| {
+            let has_room = batch.transactions < together && batch.changes < CHANGES_TOGETHER_MAX;
+            if has_room { flow_of_both.borrow_mut().whole() } else { None }
+        };
         let (position, at_us) = (header.commit, header.committed_at);
         self.status.committing(Some(Commit { position, at_us }));
-        let applied = self.replica.apply(header, &mut next, &mut asker);
+        let applied = self.replica.apply_several(header, &mut next, &mut more, &mut asker);
         self.status.committing(None);
         let applied = match applied {
             Ok(applied) => applied,
@@ -260,8 +273,8 @@ impl Run {
                 // Nobody may take the replica for complete before these copies are.
                 status.phase = Phase::Copying;
             }
-            status.committed_at = header.committed_at;
-            status.transactions += u64::from(!applied.is_repeated);
+            status.committed_at = applied.committed_at;
+            status.transactions += applied.transactions;
             status.changes += applied.changes;
             status.divergences += applied.divergences.len() as u64;
             if let Some(divergence) = applied.divergences.last() {

@@ -12,7 +12,7 @@ use super::log;
 use super::spec::TableState;
 use super::table::{Known, Table};
 use super::{Replica, in_transaction};
-use crate::event::{Change, Header, Step};
+use crate::event::{self, Change, Header, Step};
 use crate::lsn::Lsn;
 use crate::snapshot::Mark;
 use crate::table::{Column, Relation, TableName};
@@ -28,12 +28,25 @@ pub struct Applied {
     pub end: Lsn,
     /// How many rows it changed here.
     pub changes: u64,
+    /// How many transactions were applied: further ones may have come along.
+    pub transactions: u64,
+    /// When the last of them was committed, as its header says.
+    pub committed_at: i64,
     /// Whether it had been applied before, and nothing was done.
     pub is_repeated: bool,
     /// Whether tables have to be copied now: new ones, those that cannot be followed, divergent ones.
     pub has_wanted: bool,
     /// Where the replica was found to differ from what the server takes for granted.
     pub divergences: Vec<Divergence>,
+}
+
+/// What is being applied as one transaction of the replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// How many transactions there are so far.
+    pub transactions: u64,
+    /// How many rows they have changed.
+    pub changes: u64,
 }
 
 /// A change that does not fit the row that the replica has. The table is copied again.
@@ -64,6 +77,22 @@ impl Replica {
         next: &mut dyn FnMut() -> Result<Step, ReplicaError>,
         server: &mut dyn Describer,
     ) -> Result<Applied, ReplicaError> {
+        self.apply_several(header, next, &mut |_| None, server)
+    }
+
+    /// The same, and as a part of the same transaction of the replica whole further ones, as long as
+    /// `more`, which is told how many there are so far and how many rows they have changed, gives some.
+    /// Readers then see only the state after the last.
+    ///
+    /// # Errors
+    /// As [`apply`](Replica::apply); all of them are to be delivered again.
+    pub fn apply_several(
+        &mut self,
+        header: &Header,
+        next: &mut dyn FnMut() -> Result<Step, ReplicaError>,
+        more: &mut dyn FnMut(Batch) -> Option<event::Transaction>,
+        server: &mut dyn Describer,
+    ) -> Result<Applied, ReplicaError> {
         let Some(position) = self.position.clone() else {
             return Err(ReplicaError::Disorder(
                 "it began before the replica was started".to_owned(),
@@ -71,14 +100,15 @@ impl Replica {
         };
         if header.commit < position.end {
             while !matches!(next()?, Step::Commit { .. }) {}
-            return Ok(Applied { end: position.end, is_repeated: true, ..Applied::default() });
+            let (end, committed_at) = (position.end, header.committed_at);
+            return Ok(Applied { end, committed_at, is_repeated: true, ..Applied::default() });
         }
         let (logs, floor) = (self.options.log.is_some(), self.log_floor);
         self.refresh()?;
         let tables = std::mem::take(&mut self.tables);
         self.is_stale = true;
         let mut run = Run {
-            header,
+            header: header.clone(),
             server,
             tables,
             logs,
@@ -88,8 +118,9 @@ impl Replica {
             changed_tables: Vec::new(),
             divergences: Vec::new(),
         };
+        let mut transactions = 1;
         let done = in_transaction(&self.db, |tx| {
-            let end = loop {
+            let mut end = loop {
                 match next()? {
                     Step::Changes(changes) => run.all(tx, &changes)?,
                     Step::Commit { end } => break end,
@@ -99,6 +130,20 @@ impl Replica {
                     }
                 }
             };
+            // One that changed a table's shape or very much of it stays by itself.
+            while !run.is_long
+                && let Some(further) = more(Batch { transactions, changes: run.changes })
+            {
+                if further.commit < end {
+                    continue;
+                }
+                let event::Transaction { commit, xid, committed_at, origin, .. } = further;
+                run.header = Header { commit, xid, committed_at, origin };
+                run.logged = 0;
+                run.all(tx, &further.changes)?;
+                end = further.end;
+                transactions += 1;
+            }
             run.changed_tables.sort_unstable();
             run.changed_tables.dedup();
             for id in &run.changed_tables {
@@ -107,8 +152,8 @@ impl Replica {
                     None => book::forget_table(tx, *id)?,
                 }
             }
-            let (commit, committed_at) = (header.commit, header.committed_at);
-            let xid = Some(header.xid);
+            let (commit, committed_at) = (run.header.commit, run.header.committed_at);
+            let xid = Some(run.header.xid);
             let position = Position { commit, end, xid, committed_at, ..position.clone() };
             book::write_position(tx, &position, floor)?;
             Ok(position)
@@ -121,7 +166,7 @@ impl Replica {
                 return Err(error);
             }
         };
-        let end = position.end;
+        let (end, committed_at) = (position.end, position.committed_at);
         (self.tables, self.position) = (tables, Some(position));
         self.is_stale = false;
         self.unlogged += changes;
@@ -130,7 +175,15 @@ impl Replica {
             self.cut_log()?;
         }
         let has_wanted = self.has_wanted();
-        Ok(Applied { end, changes, is_repeated: false, has_wanted, divergences })
+        Ok(Applied {
+            end,
+            changes,
+            transactions,
+            committed_at,
+            is_repeated: false,
+            has_wanted,
+            divergences,
+        })
     }
 
     /// Whether tables have to be copied.
@@ -141,7 +194,7 @@ impl Replica {
 
 /// A transaction while it is applied.
 pub(super) struct Run<'r> {
-    pub(super) header: &'r Header,
+    pub(super) header: Header,
     server: &'r mut dyn Describer,
     tables: BTreeMap<u32, Table>,
     pub(super) logs: bool,
@@ -269,7 +322,7 @@ impl Run<'_> {
                 {
                     return Ok(None);
                 }
-                if mark.as_ref().is_some_and(|mark| is_behind(mark, self.header)) {
+                if mark.as_ref().is_some_and(|mark| is_behind(mark, &self.header)) {
                     *mark = None;
                     self.changed_tables.push(id);
                 }

@@ -29,7 +29,7 @@ use penstock::{Database, SqliteOptions, Transaction};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-pub use apply::{Applied, Divergence};
+pub use apply::{Applied, Batch, Divergence};
 pub use book::Position;
 pub use copy::TableCopy;
 pub use error::ReplicaError;

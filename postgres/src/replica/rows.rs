@@ -156,8 +156,9 @@ impl Run<'_> {
         old: Option<&[Value]>,
         new: Option<&[Value]>,
     ) -> Result<(), ReplicaError> {
-        let (header, spec, seq) = (self.header, &known.spec, self.logged);
+        let (spec, seq) = (&known.spec, self.logged);
         self.logged += 1;
+        let header = &self.header;
         log::keep(tx, &Entry { header, seq, spec, schema_version, operation, old, new })
     }
 }

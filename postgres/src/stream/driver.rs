@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use super::continuity::{Continuity, LastTransaction, Resume, Verdict};
 use super::fault::{Fault, Lost, StreamError};
 use super::polling::Polling;
 use super::replication::Replication;
+use super::room::weight;
 use super::status::{Shared, State};
 use super::transport::{Heard, Opened, Transport};
 use super::{Delivery, Options, clock};
@@ -27,6 +28,7 @@ pub(super) struct Driver {
     pub(super) known: Vec<Relation>,
     pub(super) options: Options,
     pub(super) deliveries: mpsc::Sender<Delivery>,
+    pub(super) room: Arc<Semaphore>,
     pub(super) acknowledged: watch::Receiver<Lsn>,
     pub(super) shared: Arc<Shared>,
 }
@@ -62,7 +64,7 @@ impl Driver {
             status.state = State::Ended;
             status.last_error = Some(error.to_string());
         });
-        let _ = self.deliveries.send(Delivery::Ended(error)).await;
+        let _ = self.deliver(Delivery::Ended(error)).await;
     }
 
     /// One connection, from opening it to its end.
@@ -207,6 +209,9 @@ impl Driver {
     }
 
     async fn deliver(&self, delivery: Delivery) -> Result<(), Fault> {
+        let room = self.room.acquire_many(weight(&delivery)).await.map_err(|_| Fault::Dropped)?;
+        // Whoever takes it gives it back.
+        room.forget();
         self.deliveries.send(delivery).await.map_err(|_| Fault::Dropped)
     }
 }

@@ -28,6 +28,7 @@ mod polling;
 mod probe;
 mod recognise;
 mod replication;
+mod room;
 mod status;
 mod transport;
 
@@ -35,7 +36,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 pub use crate::assemble::PieceLimits;
 pub use backoff::Backoff;
@@ -51,8 +52,9 @@ use crate::setup::Setup;
 use crate::table::Relation;
 use status::Shared;
 
-/// How many deliveries may wait for the consumer.
-const DELIVERIES_MAX: usize = 8;
+/// How much may wait for the consumer, by [weight](room::weight): small transactions by the hundred, but
+/// few large pieces.
+const WAITING_MAX: u32 = 1024;
 
 /// How a stream behaves.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,6 +114,7 @@ pub enum Delivery {
 #[derive(Debug)]
 pub struct Stream {
     deliveries: mpsc::Receiver<Delivery>,
+    room: Arc<Semaphore>,
     acknowledged: watch::Sender<Lsn>,
     shared: Arc<Shared>,
     // None only while it is dropped.
@@ -143,7 +146,8 @@ impl Stream {
             .thread_name("penstock-stream")
             .enable_all()
             .build()?;
-        let (sender, deliveries) = mpsc::channel(DELIVERIES_MAX);
+        let (sender, deliveries) = mpsc::channel(WAITING_MAX as usize);
+        let room = Arc::new(Semaphore::new(WAITING_MAX as usize));
         let (acknowledged, acknowledgements) = watch::channel(resume.position);
         let shared = Arc::new(Shared::new(resume.position, options.wall_clock));
         runtime.spawn(probe::run(
@@ -158,17 +162,18 @@ impl Stream {
             known,
             options,
             deliveries: sender,
+            room: Arc::clone(&room),
             acknowledged: acknowledgements,
             shared: Arc::clone(&shared),
         };
         runtime.spawn(reader.run(resume));
-        Ok(Stream { deliveries, acknowledged, shared, runtime: Some(runtime) })
+        Ok(Stream { deliveries, room, acknowledged, shared, runtime: Some(runtime) })
     }
 
     /// Waits for the next delivery; none after [`Delivery::Ended`]. Not to be called from within a
     /// runtime: see [`Stream::wait_async`].
     pub fn wait(&mut self) -> Option<Delivery> {
-        self.deliveries.blocking_recv()
+        self.deliveries.blocking_recv().map(|delivery| self.taken(delivery))
     }
 
     /// Waits for the next delivery, but no longer than this. The outer value is none if nothing
@@ -176,12 +181,26 @@ impl Stream {
     pub fn wait_for(&mut self, patience: Duration) -> Option<Option<Delivery>> {
         let runtime = self.runtime.as_ref()?;
         let deliveries = &mut self.deliveries;
-        runtime.block_on(async { tokio::time::timeout(patience, deliveries.recv()).await.ok() })
+        let received = runtime
+            .block_on(async { tokio::time::timeout(patience, deliveries.recv()).await.ok() });
+        received.map(|delivery| delivery.map(|delivery| self.taken(delivery)))
+    }
+
+    /// The next delivery, if it is there already.
+    pub fn try_next(&mut self) -> Option<Delivery> {
+        self.deliveries.try_recv().ok().map(|delivery| self.taken(delivery))
+    }
+
+    /// Gives the room of a delivery back.
+    fn taken(&self, delivery: Delivery) -> Delivery {
+        self.room.add_permits(room::weight(&delivery) as usize);
+        delivery
     }
 
     /// Waits for the next delivery; none after [`Delivery::Ended`].
     pub async fn wait_async(&mut self) -> Option<Delivery> {
-        self.deliveries.recv().await
+        let delivery = self.deliveries.recv().await;
+        delivery.map(|delivery| self.taken(delivery))
     }
 
     /// Tells the server, soon, that everything before this position is durable at the consumer, and

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use penstock::Value;
 use penstock_postgres::event::{Cell, OldRow};
+use penstock_postgres::replica::Batch;
 use penstock_postgres::{Change, Identity, Lsn, Relation, Step};
 
 use super::support::{
@@ -31,6 +32,48 @@ fn live_queries_follow_each_transaction() {
     assert_eq!(query(&replica, ALL), ["1 \"a\" 1", "3 \"d\" 0"]);
     assert_eq!(live.changes().count(), 1);
     assert_eq!(live.rows().len(), 1);
+}
+
+#[test]
+fn several_transactions_can_be_one() {
+    let mut replica = in_memory();
+    let task = task();
+    copy(&mut replica, spec(&task), &[row(1, "a", 0)]);
+    let all = "SELECT title FROM task ORDER BY id";
+    let mut live = replica.database().subscribe_sql(all, ()).expect("a sound query");
+    let whole = |at: u64, changes: Vec<Change>| {
+        penstock_postgres::Transaction::new(header(at), Lsn(at + 5), changes)
+    };
+    // The second is one that was applied before, as seen from the first.
+    let mut further = vec![
+        whole(210, vec![insert(&task, row(2, "b", 0)), update(&task, row(1, "c", 0))]),
+        whole(190, vec![insert(&task, row(3, "x", 0))]),
+        whole(220, vec![delete(&task, 2)]),
+        whole(230, vec![insert(&task, row(4, "d", 0))]),
+    ]
+    .into_iter();
+    let first = vec![update(&task, row(1, "b", 0))];
+    let mut steps = [Step::Changes(first), Step::Commit { end: Lsn(205) }].into_iter();
+    let mut next = || Ok(steps.next().expect("a step"));
+    let mut told = Vec::new();
+    let mut more = |batch: Batch| {
+        told.push((batch.transactions, batch.changes));
+        if batch.transactions < 3 { further.next() } else { None }
+    };
+    let server = &mut Server::default();
+    let applied = replica.apply_several(&header(200), &mut next, &mut more, server);
+    let applied = applied.expect("sound");
+    assert_eq!((applied.transactions, applied.changes, applied.end), (3, 4, Lsn(225)));
+    assert_eq!((applied.committed_at, applied.is_repeated), (220, false));
+    assert_eq!(told, [(1, 1), (2, 3), (2, 3), (3, 4)]);
+    assert_eq!(live.changes().count(), 1);
+    assert_eq!(query(&replica, ALL), ["1 \"c\" 0"]);
+    // All three are known to have been applied, and the one that was left is not.
+    for at in [200, 210, 220] {
+        assert!(apply(&mut replica, at, vec![insert(&task, row(9, "x", 0))]).is_repeated);
+    }
+    assert!(!apply(&mut replica, 230, vec![insert(&task, row(4, "d", 0))]).is_repeated);
+    assert_eq!(query(&replica, ALL), ["1 \"c\" 0", "4 \"d\" 0"]);
 }
 
 #[test]

@@ -26,21 +26,33 @@ const INDEXES: &str = "
     ANALYZE;
     CHECKPOINT";
 
+/// Further settings of the server: more memory than the harness gives its servers, as the one of the
+/// reference has.
+#[must_use]
+pub fn settings() -> Vec<String> {
+    vec!["shared_buffers = '256MB'".to_owned(), "max_wal_size = '4GB'".to_owned()]
+}
+
 /// The tables that are followed.
-pub(crate) fn tables() -> Vec<TableName> {
+#[must_use]
+pub fn tables() -> Vec<TableName> {
     let names = ["user", "label", "issue", "comment", "issue_label"];
     names.iter().map(|name| TableName::new("public", *name)).collect()
 }
 
 /// How many rows each table has, of so many in all.
-pub(crate) fn sizes(rows: u32) -> Sizes {
+#[must_use]
+pub fn sizes(rows: u32) -> Sizes {
     let (users, issues, comments, labels) = (rows / 500, rows / 100 * 16, rows / 2, 50);
     let issue_labels = rows - users - issues - comments - labels;
     Sizes { users, issues, comments, labels, issue_labels }
 }
 
 /// Makes and fills the tables.
-pub(crate) fn fill(server: &Server, rows: u32) -> Result<(), Error> {
+///
+/// # Errors
+/// The server's.
+pub fn fill(server: &Server, rows: u32) -> Result<(), Error> {
     let client = server.connect()?;
     client.sql("SET synchronous_commit = off")?;
     client.sql(TABLES)?;

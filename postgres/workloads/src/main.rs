@@ -5,22 +5,19 @@
 //! |---|---|
 //! | `options` | the command line |
 //! | `workloads` | the workloads by name, with their targets |
-//! | `fixture` | the tables on the server, filled |
-//! | `queries` | what clients look at |
 //! | `subject` | a follower with its clients, and the proof that they are right |
 //! | `run` | the measurements |
 
-mod fixture;
 mod options;
-mod queries;
 mod run;
 mod subject;
 mod workloads;
 
 use std::process::{Command, ExitCode, Stdio};
 
-use penstock_benches::report::{Origin, Samples, Summary, say, short};
+use penstock_benches::report::{Origin, Samples, say};
 use penstock_postgres_harness::{Installation, Options as ServerOptions, Server};
+use penstock_postgres_workloads::{fixture, target};
 
 use options::{Child, Options, Parsed};
 use workloads::Workload;
@@ -70,9 +67,8 @@ fn one(options: &Options, workload: &'static Workload) -> Result<Samples, String
         penstock_postgres::setup::Plugin::Pgoutput => Installation::newest(),
         penstock_postgres::setup::Plugin::Wal2json => Installation::with_wal2json(),
     };
-    // More memory than the harness gives its servers, as the one of the reference has.
-    let settings = vec!["shared_buffers = '256MB'".to_owned(), "max_wal_size = '4GB'".to_owned()];
-    let server_options = ServerOptions { settings, ..ServerOptions::default() };
+    let server_options =
+        ServerOptions { settings: fixture::settings(), ..ServerOptions::default() };
     let server = Server::start(&installation.map_err(said)?, server_options).map_err(said)?;
     fixture::fill(&server, workload.rows).map_err(said)?;
     let mut samples = Samples::default();
@@ -106,7 +102,7 @@ fn print(options: &Options, workload: &Workload, samples: &Samples) {
     for summary in samples.summaries() {
         match options.json {
             true => say(&format!("{}\n", origin.json(&summary))),
-            false => say(&format!("{}\n", line(workload, &summary))),
+            false => say(&format!("{}\n", target::line(workload.name, workload.targets, &summary))),
         }
     }
     let Some(check) = samples.checks.first() else { return };
@@ -114,22 +110,4 @@ fn print(options: &Options, workload: &Workload, samples: &Samples) {
         true => say(&format!("{}\n", origin.json_check(check, samples.checks.len()))),
         false => say(&format!("{:<10} {:<24} {check}\n", workload.name, "check")),
     }
-}
-
-/// A figure for people.
-fn line(workload: &Workload, summary: &Summary) -> String {
-    let [value, min, max] = [summary.value, summary.min, summary.max].map(short);
-    let target = workload.targets.iter().find(|target| target.metric == summary.metric);
-    let verdict = target.map(|target| {
-        let verdict = if target.is_met(summary.value) { "met" } else { "MISSED" };
-        format!("{} {verdict}", short(target.value))
-    });
-    let line = format!(
-        "{:<10} {:<24} {value:>10} {min:>10} {max:>10} {:<8} {:>14}",
-        workload.name,
-        summary.metric,
-        summary.unit,
-        verdict.unwrap_or_default()
-    );
-    line.trim_end().to_owned()
 }

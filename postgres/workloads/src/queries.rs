@@ -3,16 +3,17 @@
 use penstock_benches::data::user_id;
 
 /// One query of a client.
-pub(crate) struct Query {
+pub struct Query {
     /// The live query.
-    pub(crate) sql: String,
+    pub sql: String,
     /// The ids of its rows in their order, in the server's SQL.
-    pub(crate) ids: String,
+    pub ids: String,
 }
 
 /// The five of a person. The first holds the issues modified last of all others, so that an update of
 /// any of these changes it for everybody.
-pub(crate) fn of_person(person: usize) -> [Query; 5] {
+#[must_use]
+pub fn of_person(person: usize) -> [Query; 5] {
     let me = user_id(u32::try_from(person).unwrap_or(0));
     let owner = "ONE(SELECT name FROM \"user\" WHERE \"user\".id = issue.owner_id) AS owner";
     let labels = "ARRAY(SELECT label.id, label.name FROM issue_label JOIN label ON label.id = issue_label.label_id \
@@ -56,7 +57,8 @@ pub(crate) fn of_person(person: usize) -> [Query; 5] {
 
 /// The ids of so many issues that are in everybody's first list and stay there. Once they have been
 /// updated they are the same again, in the same order.
-pub(crate) fn hot_sql(groups: usize, count: usize) -> String {
+#[must_use]
+pub fn hot_sql(groups: usize, count: usize) -> String {
     let first_other = user_id(u32::try_from(groups).unwrap_or(0));
     format!(
         "SELECT id FROM (SELECT id FROM issue WHERE open AND owner_id >= '{first_other}' \

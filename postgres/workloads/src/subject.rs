@@ -14,9 +14,9 @@ use penstock_postgres::replica::ReplicaOptions;
 use penstock_postgres::setup::{Setup, Tables};
 use penstock_postgres_harness::Client;
 
-use crate::fixture::tables;
 use crate::options::Child;
-use crate::queries::{Query, of_person};
+use penstock_postgres_workloads::fixture::tables;
+use penstock_postgres_workloads::queries::{Query, of_person};
 
 /// Longer than anything may take.
 const PATIENCE: Duration = Duration::from_secs(600);

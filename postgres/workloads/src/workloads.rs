@@ -1,5 +1,7 @@
 //! The workloads by name, with their targets.
 
+use penstock_postgres_workloads::target::{Target, at_least, at_most};
+
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -32,21 +34,6 @@ pub(crate) enum Kind {
     Large,
 }
 
-/// What a figure should be.
-#[derive(Debug)]
-pub(crate) struct Target {
-    pub(crate) metric: &'static str,
-    pub(crate) value: f64,
-    /// Whether more is better.
-    pub(crate) at_least: bool,
-}
-
-impl Target {
-    pub(crate) fn is_met(&self, value: f64) -> bool {
-        if self.at_least { value >= self.value } else { value <= self.value }
-    }
-}
-
 /// A workload.
 #[derive(Debug)]
 pub(crate) struct Workload {
@@ -56,14 +43,6 @@ pub(crate) struct Workload {
     /// How many rows the server's tables have.
     pub(crate) rows: u32,
     pub(crate) targets: &'static [Target],
-}
-
-const fn at_most(metric: &'static str, value: f64) -> Target {
-    Target { metric, value, at_least: false }
-}
-
-const fn at_least(metric: &'static str, value: f64) -> Target {
-    Target { metric, value, at_least: true }
 }
 
 const SMALL: u32 = 100_000;

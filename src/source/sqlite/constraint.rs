@@ -3,8 +3,8 @@
 use penstock_operators::key::KeySpec;
 use penstock_operators::row::Row;
 use penstock_operators::schema::TableId;
-use penstock_operators::source::ApplyError;
-use rusqlite::ffi;
+use penstock_operators::source::{ApplyError, TableRule};
+use rusqlite::{Connection, ffi};
 
 use super::SqliteSource;
 use super::error::{extended_code, message};
@@ -23,6 +23,16 @@ pub(super) fn refusal(
     let (kind, subject) = message.split_once(" constraint failed: ").unwrap_or((&message, ""));
     let bad =
         |problem: String| Some(ApplyError::BadRow { table: schema.name().to_owned(), problem });
+    if let Some(rule) = rule(&source.connection, error) {
+        let problem = match &rule {
+            TableRule::Check { subject, .. } => {
+                format!("the CHECK constraint \"{subject}\" does not hold")
+            }
+            rule => format!("a trigger refuses it: {}", rule.says()),
+        };
+        let place = format!("table \"{}\"", schema.name());
+        return Some(ApplyError::Refused { place, rule, problem });
+    }
     match extended_code(error) {
         ffi::SQLITE_CONSTRAINT_PRIMARYKEY
         | ffi::SQLITE_CONSTRAINT_UNIQUE
@@ -33,18 +43,53 @@ pub(super) fn refusal(
             let table = if table.is_empty() { schema.name() } else { table };
             Some(ApplyError::BadRow { table: table.to_owned(), problem })
         }
-        ffi::SQLITE_CONSTRAINT_CHECK => {
-            bad(format!("the CHECK constraint \"{subject}\" does not hold"))
-        }
         ffi::SQLITE_CONSTRAINT_FOREIGNKEY => bad(
             "a foreign key would refer to a row that is not there; write the row that it refers \
              to first, or delete those that refer to this one"
                 .to_owned(),
         ),
-        ffi::SQLITE_CONSTRAINT_TRIGGER => bad(format!("a trigger refuses it: {message}")),
         ffi::SQLITE_CONSTRAINT_DATATYPE | ffi::SQLITE_MISMATCH => bad(format!("{kind}{subject}")),
         _ => None,
     }
+}
+
+/// The rule of the application's that an error tells of, if it tells of one.
+pub(super) fn rule(connection: &Connection, error: &rusqlite::Error) -> Option<TableRule> {
+    let message = message(error);
+    match extended_code(error) {
+        ffi::SQLITE_CONSTRAINT_CHECK => {
+            let subject = message.strip_prefix("CHECK constraint failed: ").unwrap_or(&message);
+            // A schema that cannot be read has no names.
+            let is_named = is_constraint_name(connection, subject).unwrap_or(false);
+            Some(TableRule::Check { subject: subject.to_owned(), is_named })
+        }
+        ffi::SQLITE_CONSTRAINT_TRIGGER => Some(TableRule::Trigger { message }),
+        _ => None,
+    }
+}
+
+/// Whether a definition of a table names a constraint like this. SQLite says the expression of one
+/// without a name in its place.
+fn is_constraint_name(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    let quoted = [("\"", "\""), ("'", "'"), ("[", "]"), ("`", "`"), ("", "")];
+    let written = quoted.map(|(open, close)| format!("{open}{name}{close}"));
+    let named = |sql: &str| {
+        let mut places = written.iter().flat_map(|name| sql.match_indices(name.as_str()));
+        places.any(|(at, _)| {
+            let before = sql[..at].trim_end().as_bytes();
+            let keyword = before.len().checked_sub("CONSTRAINT".len()).map(|from| &before[from..]);
+            keyword.is_some_and(|word| word.eq_ignore_ascii_case(b"CONSTRAINT"))
+        })
+    };
+    let mut select =
+        connection.prepare_cached("SELECT sql FROM main.sqlite_schema WHERE type = 'table'")?;
+    let mut definitions = select.query([])?;
+    while let Some(row) = definitions.next()? {
+        if row.get_ref(0)?.as_str_or_null()?.is_some_and(named) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The row that another one stands in the way of.

@@ -1,13 +1,13 @@
 //! Statements of the application within a transaction.
 
-use penstock_operators::source::SourceError;
+use penstock_operators::source::{ApplyError, SourceError};
 use penstock_operators::value::Value;
 use rusqlite::fallible_iterator::FallibleIterator as _;
 use rusqlite::{Batch as Statements, Connection};
 
 use super::error::failure;
 use super::value::Bound;
-use super::{SqliteSource, State};
+use super::{SqliteSource, State, constraint};
 
 /// How many of the application's statements are remembered as single ones.
 const KNOWN_STATEMENTS_MAX: usize = 512;
@@ -21,7 +21,7 @@ impl SqliteSource {
     /// transactions or changes the schema; more than one statement. What the statement has changed
     /// by then is undone, unless SQLite has rolled back the whole transaction, which the error
     /// then says.
-    pub fn execute(&mut self, sql: &str, values: &[Value]) -> Result<usize, SourceError> {
+    pub fn execute(&mut self, sql: &str, values: &[Value]) -> Result<usize, ApplyError> {
         self.expect_open("a statement")?;
         let known = self.statements.get(sql).copied();
         let replaces = known.unwrap_or_else(|| contains_replace(sql));
@@ -32,20 +32,14 @@ impl SqliteSource {
             }
             self.statements.insert(sql.into(), replaces);
         }
-        self.watched(replaces, |connection| {
-            let mut statement = connection.prepare_cached(sql)?;
-            let expected = statement.parameter_count();
-            if expected != values.len() {
-                return Err(rusqlite::Error::InvalidParameterCount(values.len(), expected));
-            }
-            for (at, value) in values.iter().enumerate() {
-                statement.raw_bind_parameter(at + 1, Bound(value.as_ref()))?;
-            }
-            let reads = statement.readonly();
-            let mut rows = statement.raw_query();
-            while rows.next()?.is_some() {}
-            drop(rows);
-            Ok(if reads { 0 } else { connection.changes() as usize })
+        let mut rule = None;
+        let outcome = self.watched(replaces, |connection| {
+            run(connection, sql, values)
+                .inspect_err(|error| rule = constraint::rule(connection, error))
+        });
+        outcome.map_err(|error| match rule.filter(|_| self.state == State::Open) {
+            Some(rule) => ApplyError::Refused { place: error.context, rule, problem: error.reason },
+            None => error.into(),
         })
     }
 
@@ -113,6 +107,23 @@ impl SqliteSource {
             ))
         })
     }
+}
+
+/// Runs a statement, and returns how many rows it changed.
+fn run(connection: &Connection, sql: &str, values: &[Value]) -> rusqlite::Result<usize> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let expected = statement.parameter_count();
+    if expected != values.len() {
+        return Err(rusqlite::Error::InvalidParameterCount(values.len(), expected));
+    }
+    for (at, value) in values.iter().enumerate() {
+        statement.raw_bind_parameter(at + 1, Bound(value.as_ref()))?;
+    }
+    let reads = statement.readonly();
+    let mut rows = statement.raw_query();
+    while rows.next()?.is_some() {}
+    drop(rows);
+    Ok(if reads { 0 } else { connection.changes() as usize })
 }
 
 fn contains_replace(sql: &str) -> bool {

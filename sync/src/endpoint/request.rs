@@ -7,6 +7,7 @@ use reqwest::{StatusCode, Url};
 use serde_json::Value as Json;
 
 use super::{Inner, LONGEST_ANSWER, Purpose};
+use crate::fault::concealed;
 use crate::http_client;
 use crate::protocol::error::ErrorBody;
 use crate::services::Caller;
@@ -31,8 +32,30 @@ const OWN_HEADERS: [&str; 8] = [
 
 /// What came of an attempt that is not to be repeated, or may be.
 enum Problem {
-    Final(ErrorBody),
-    Passing(ErrorBody),
+    Final(Refusal),
+    Passing(Refusal),
+}
+
+/// What the client is told, and what only the log is.
+struct Refusal {
+    told: ErrorBody,
+    full: Option<String>,
+}
+
+impl From<ErrorBody> for Refusal {
+    fn from(told: ErrorBody) -> Refusal {
+        Refusal { told, full: None }
+    }
+}
+
+impl Refusal {
+    fn logged(self) -> ErrorBody {
+        let Refusal { mut told, full } = self;
+        if let Some(full) = full {
+            told.message = concealed(&told.message, &full);
+        }
+        told
+    }
 }
 
 impl Inner {
@@ -53,7 +76,9 @@ impl Inner {
             match self.attempt(purpose, request, ids).await {
                 Ok(answer) => return Ok(answer),
                 Err(Problem::Passing(_)) if attempt < ATTEMPTS => {}
-                Err(Problem::Passing(error) | Problem::Final(error)) => return Err(error),
+                Err(Problem::Passing(refusal) | Problem::Final(refusal)) => {
+                    return Err(refusal.logged());
+                }
             }
             tokio::time::sleep(pause(attempt)).await;
             attempt += 1;
@@ -67,8 +92,8 @@ impl Inner {
         ids: &[Json],
     ) -> Result<Json, Problem> {
         let failure = |reason: &str, problem: String| {
-            let message = format!("the application's endpoint cannot be asked: {problem}");
-            purpose.failure(reason, message, ids)
+            let told = "the application's endpoint cannot be asked";
+            Refusal { told: purpose.failure(reason, told, ids), full: Some(problem) }
         };
         let answer = request.send().await.map_err(|error| {
             let problem = http_client::in_words(&error);
@@ -89,7 +114,7 @@ impl Inner {
         let body = body.map_err(|problem| Problem::Passing(failure("internal", problem)))?;
         serde_json::from_slice(&body).map_err(|error| {
             let message = format!("the application's endpoint did not answer with JSON: {error}");
-            Problem::Final(purpose.failure("parse", message, ids))
+            Problem::Final(purpose.failure("parse", message, ids).into())
         })
     }
 
@@ -150,12 +175,18 @@ impl Inner {
 }
 
 /// The failure that a status other than success is.
-fn refused(purpose: Purpose, status: StatusCode, body: &[u8], ids: &[Json]) -> ErrorBody {
+fn refused(purpose: Purpose, status: StatusCode, body: &[u8], ids: &[Json]) -> Refusal {
+    let is_failing = status.is_server_error();
     let status = status.as_u16();
     let message = format!("the application's endpoint answered with status {status}");
     let shown = String::from_utf8_lossy(&body[..body.len().min(SHOWN)]).into_owned();
     let shown = if body.len() > SHOWN { shown + "..." } else { shown };
-    purpose.failure("http", message, ids).with("status", status).with("bodyPreview", shown)
+    let told = purpose.failure("http", message, ids).with("status", status);
+    match is_failing {
+        // What an application says while it fails is not written for users.
+        true => Refusal { told, full: Some(shown) },
+        false => told.with("bodyPreview", shown).into(),
+    }
 }
 
 /// How long to wait after an attempt: twice as long each time.

@@ -7,8 +7,9 @@ use serde_json::{Value as Json, json};
 use super::connection::For;
 use super::group::{GroupQuery, QueryState};
 use super::{Hub, Meanings, Now, Output, Outputs, Transform};
+use crate::measure::Limit;
 use crate::protocol::ConnectionId;
-use crate::protocol::error::ErrorBody;
+use crate::protocol::error::{ErrorBody, ErrorKind};
 use crate::protocol::upstream::Wanted;
 
 /// A question to the application.
@@ -61,6 +62,13 @@ impl Hub {
         hashes: Vec<String>,
         outputs: &mut Outputs,
     ) -> Option<u64> {
+        let open = self.transforms.values().filter(|asked| asked.connection == number).count();
+        if open >= self.options.limits.questions {
+            self.hit(Limit::Questions);
+            let message = "too many questions to the application are open; connect again";
+            self.end(number, &ErrorBody::new(ErrorKind::Rebalance, message), outputs);
+            return None;
+        }
         let connection = self.connections.get(&number)?;
         let id = Arc::clone(&connection.group);
         let group = self.groups.get_mut(&id)?;
@@ -108,9 +116,13 @@ impl Hub {
                     // It is hydrated, and attached with the next cut.
                     unanswered.retain(|of| *of != hash);
                     let refusal = match meaning {
-                        Ok(ast) => self.serve(&id, &hash, &ast).err().map(|(kind, message)| {
-                            json!({"error": kind, "id": hash, "name": "", "message": message})
-                        }),
+                        Ok(ast) => {
+                            let served = self.admit_query(&ast);
+                            let served = served.and_then(|()| self.serve(&id, &hash, &ast));
+                            served.err().map(|(kind, message)| {
+                                json!({"error": kind, "id": hash, "name": "", "message": message})
+                            })
+                        }
                         Err(error) => Some(error),
                     };
                     if let Some(error) = refusal {

@@ -94,15 +94,13 @@ impl Hub {
     /// ([`attach`](Hub::attach)).
     pub(super) fn serve(&mut self, id: &Arc<str>, hash: &str, ast: &Json) -> Result<(), Refusal> {
         let key = ast.to_string();
-        let limit = self.options.limits.query_bytes;
-        if key.len() > limit {
-            self.measures.refused.note(Limit::QueryBytes);
-            let message = format!("a query may have {limit} bytes, this has {}", key.len());
-            return Err(("app", message));
+        if let Some(message) = self.costly.find(&key) {
+            return Err(("app", message.clone()));
         }
         let query = || Query::from_ast(ast).map_err(Error::from);
-        let live = self.lives.find_or_begin(&key, query, self.options.steps.read);
-        let live = live.map_err(|error| ("app", error.to_string()))?;
+        let budget = self.options.limits.budget();
+        let live = self.lives.find_or_begin(&key, budget, query, self.options.steps.read);
+        let live = live.map_err(|error| self.refusal(&key, &error))?;
         let user = User::query(id, hash);
         if self.attaching.get(&user).is_none_or(|attaching| attaching.live != live) {
             self.abandon(&user);
@@ -133,17 +131,41 @@ impl Hub {
         let Some((live, error)) = failed else { return };
         let waiting = self.attaching.iter().filter(|(_, attaching)| attaching.live == live);
         let waiting: Vec<User> = waiting.map(|(user, _)| user.clone()).collect();
-        let ast = self.lives.get(live).and_then(|live| serde_json::from_str(live.key()).ok());
+        let key = self.lives.get(live).map(|live| Arc::clone(live.key())).unwrap_or_default();
+        let ast = serde_json::from_str(&key).ok();
+        let told = match &error {
+            Error::SchemaChanged { .. } => None,
+            error => Some(self.refusal(&key, error)),
+        };
         for user in waiting {
             self.abandon(&user);
             let User { group, role: Role::Query(hash) } = &user else { continue };
-            let refusal = match (&error, &ast) {
+            let refusal = match (&told, &ast) {
                 // It begins anew under the new schema.
-                (Error::SchemaChanged { .. }, Some(ast)) => self.serve(group, hash, ast).err(),
-                _ => Some(("app", error.to_string())),
+                (None, Some(ast)) => self.serve(group, hash, ast).err(),
+                _ => told.clone(),
             };
             if let Some(refusal) = refusal {
                 self.refuse(group, hash, "", refusal, None, outputs);
+            }
+        }
+    }
+
+    /// Refuses queries whose sets of rows have become too large to be kept.
+    pub(super) fn refuse_lost(&mut self, outputs: &mut Outputs) {
+        for live in self.lives.take_lost() {
+            let Some(of) = self.lives.get(live) else { continue };
+            let (key, mut users) = (Arc::clone(of.key()), of.users().clone());
+            let waiting = self.attaching.iter().filter(|(_, attaching)| attaching.live == live);
+            users.extend(waiting.map(|(user, _)| user.clone()));
+            let what = penstock::operators::row_set::PLACES;
+            let error = Error::TooCostly { what, most: self.options.limits.hydration_reads };
+            let refusal = self.refusal(&key, &error);
+            for user in users {
+                self.abandon(&user);
+                if let Role::Query(hash) = &user.role {
+                    self.refuse(&user.group, hash, "", refusal.clone(), None, outputs);
+                }
             }
         }
     }
@@ -194,7 +216,7 @@ impl Hub {
                 self.groups.get(&user.group).is_some_and(|group| group.rows.len() > limit);
         }
         if is_too_much {
-            self.measures.refused.note(Limit::Rows);
+            self.hit(Limit::Rows);
             let message =
                 format!("a client group may have {limit} rows; with this query it has more");
             self.refuse(&user.group, hash, "", ("app", message), None, outputs);

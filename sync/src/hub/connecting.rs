@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use super::connection::{Base, Connection};
-use super::group::Group;
 use super::{Hub, Now, Output, Outputs, schema};
 use crate::claims::Claims;
 use crate::measure::Limit;
@@ -43,10 +42,12 @@ impl Hub {
                 return;
             }
         };
-        let same = |(_, of): &(&ConnectionId, &Connection)| {
-            of.group == group && of.client == request.client_id
+        let same = |number: &&ConnectionId| {
+            let of = self.connections.get(number);
+            of.is_some_and(|of| of.client == request.client_id)
         };
-        if let Some((&earlier, _)) = self.connections.iter().find(same) {
+        let of_group = self.groups.get(&group).map(|group| &group.connections);
+        if let Some(earlier) = of_group.into_iter().flatten().find(same).copied() {
             self.close(now, earlier, "the client has connected anew", outputs);
         }
         let base = request.base_cookie.clone().map_or(Base::Empty, Base::Text);
@@ -87,40 +88,6 @@ impl Hub {
         }
     }
 
-    /// The group of a client that connects, made or taken from the store if it is not live.
-    fn find_group(&mut self, now: Now, request: &ConnectRequest) -> Result<Arc<str>, ErrorBody> {
-        let id = request.group_id.as_str();
-        if !self.groups.contains_key(id) {
-            let group = self.recall(id).unwrap_or_else(|| {
-                // Should it have been there before, its state is lost, and with it whose it was.
-                let mut group = Group::new(id, self.options.tag);
-                group.user.clone_from(&request.user_id);
-                group
-            });
-            let key = Arc::clone(&group.id);
-            self.groups.insert(Arc::clone(&key), group);
-            self.keep_books(&key);
-            if let Some(group) = self.groups.get_mut(&key) {
-                group.empty_since = Some(now.mono_ms);
-            }
-        }
-        let group = self.groups.get_mut(id).expect("invariant: it was there or has been made");
-        if group.clients.is_empty() && group.connections.is_empty() && group.user.is_none() {
-            group.user.clone_from(&request.user_id);
-            group.unsaved.head = true;
-        }
-        if group.user != request.user_id {
-            let message = "the client group belongs to another user; use another storage key";
-            return Err(ErrorBody::new(ErrorKind::Unauthorized, message));
-        }
-        if group.has_lost_mutations(&request.client_id, request.last_mutation_id) {
-            let message = "the database has been put back to a state before mutations that the client was \
-                           told of; start with an empty store";
-            return Err(ErrorBody::new(ErrorKind::ClientNotFound, message));
-        }
-        Ok(Arc::clone(&group.id))
-    }
-
     pub(super) fn message(
         &mut self,
         now: Now,
@@ -128,8 +95,14 @@ impl Hub {
         message: Upstream,
         outputs: &mut Outputs,
     ) {
-        let Some(connection) = self.connections.get(&number) else { return };
+        if !self.connections.contains_key(&number) {
+            return;
+        }
         self.counters.messages += 1;
+        if !self.admit_message(number, &message, outputs) {
+            return;
+        }
+        let Some(connection) = self.connections.get(&number) else { return };
         match message {
             Upstream::InitConnection(init) => self.initialise(now, number, *init, outputs),
             Upstream::ChangeDesiredQueries(ops) => {
@@ -165,7 +138,9 @@ impl Hub {
         let Some(connection) = self.connections.get_mut(&number) else { return };
         let Some(group) = self.groups.get_mut(&connection.group) else { return };
         if let Some(client_schema) = &init.schema {
-            if let Err(problems) = schema::check(client_schema, &self.schema) {
+            if let Err(problems) =
+                schema::check(client_schema, &self.schema, &self.options.is_internal)
+            {
                 let error = ErrorBody::new(ErrorKind::SchemaVersionNotSupported, problems);
                 self.end(number, &error, outputs);
                 return;
@@ -175,7 +150,7 @@ impl Hub {
                 group.unsaved.schema = true;
             }
         } else if let Some(schema) = &group.schema
-            && let Err(problems) = schema::check(schema, &self.schema)
+            && let Err(problems) = schema::check(schema, &self.schema, &self.options.is_internal)
         {
             let error = ErrorBody::new(ErrorKind::SchemaVersionNotSupported, problems);
             self.end(number, &error, outputs);
@@ -330,19 +305,23 @@ impl Hub {
             let waited = now.mono_ms.saturating_sub(connection.since_ms);
             if behind.is_some_and(|behind| behind > limits.behind_ms) {
                 let message = "the client does not read what it is sent; connect again";
-                self.measures.refused.note(Limit::BehindTime);
-                ends.push((*number, ErrorBody::new(ErrorKind::Rebalance, message)));
+                ends.push((
+                    *number,
+                    ErrorBody::new(ErrorKind::Rebalance, message),
+                    Some(Limit::BehindTime),
+                ));
             } else if !connection.has_initialised && waited > limits.initialise_ms {
                 let message = "the client has not said what it wants; connect again";
-                self.measures.refused.note(Limit::InitialiseTime);
-                ends.push((*number, ErrorBody::new(ErrorKind::Rebalance, message)));
+                let error = ErrorBody::new(ErrorKind::Rebalance, message);
+                ends.push((*number, error, Some(Limit::InitialiseTime)));
             } else if connection.claims.expires().is_some_and(|at| at * 1000.0 < now.unix_ms as f64)
             {
                 let message = "the token has expired; connect with a new one";
-                ends.push((*number, ErrorBody::new(ErrorKind::AuthInvalidated, message)));
+                ends.push((*number, ErrorBody::new(ErrorKind::AuthInvalidated, message), None));
             }
         }
-        for (number, error) in ends {
+        for (number, error, limit) in ends {
+            limit.into_iter().for_each(|limit| self.hit(limit));
             self.end(number, &error, outputs);
         }
         let leaves = |of: &Connection| of.leaves_at.is_some_and(|at| at <= now.mono_ms);
@@ -354,6 +333,7 @@ impl Hub {
         for number in leaving {
             self.close(now, number, "connect again and say what is wanted", outputs);
         }
+        self.costly.forget(now.mono_ms);
         let ids: Vec<Arc<str>> = self.groups.keys().cloned().collect();
         for id in ids {
             self.expire(now, &id);

@@ -66,6 +66,8 @@ pub(crate) struct Desire {
 #[derive(Clone, Debug)]
 pub(crate) struct GroupQuery {
     pub(crate) what: Wanted,
+    /// How long it is as text.
+    pub(crate) bytes: usize,
     pub(crate) state: QueryState,
 }
 
@@ -95,6 +97,8 @@ pub(crate) struct MutationResult {
 pub(crate) struct Group {
     pub(crate) id: Arc<str>,
     pub(crate) user: Option<String>,
+    /// Under whose names its mutations were written, as the database says.
+    pub(crate) authors: BTreeSet<String>,
     /// What the newest token says.
     pub(crate) claims: Claims,
     /// The clients' tables, if they have said.
@@ -147,6 +151,7 @@ impl Group {
         Group {
             id: Arc::from(id),
             user: None,
+            authors: BTreeSet::new(),
             claims: Claims::default(),
             schema: None,
             version: 0,
@@ -248,10 +253,13 @@ impl Group {
     /// Forgets the older half of what left, where it is much. Clients that are further behind then
     /// start over.
     pub(crate) fn prune(&mut self) {
-        if self.tombstones.len() <= TOMBSTONES_MIN.max(self.rows.len()) {
+        let left = self.tombstones.len() + self.gone.len() + self.results_gone.len();
+        if left <= TOMBSTONES_MIN.max(self.rows.len()) {
             return;
         }
-        let mut versions: Vec<u64> = self.tombstones.values().copied().collect();
+        let results = self.results_gone.values().map(|result| result.put_at);
+        let versions = self.tombstones.values().chain(self.gone.values()).copied();
+        let mut versions: Vec<u64> = versions.chain(results).collect();
         let middle = versions.len() / 2;
         let (_, &mut middle, _) = versions.select_nth_unstable(middle);
         self.floor = self.floor.max(middle);

@@ -10,11 +10,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use penstock::operators::row_set::RowIdentity;
-use penstock::{Database, Error, Patch, Query, RowView, Subscription};
+use penstock::{Budget, Database, Error, Params, Patch, Query, RowView, Subscription};
 
 use super::Wake;
 use super::commit::{Commit, Committing};
 
+mod due;
 mod filling;
 mod taking;
 
@@ -88,6 +89,8 @@ pub(crate) struct Live {
     commit: Option<Commit>,
     pub(crate) hydrated_us: u64,
     pub(crate) advances: u64,
+    /// What it may still cost.
+    budget: Budget,
 }
 
 impl Live {
@@ -141,6 +144,8 @@ pub(crate) struct Lives {
     has_unused: bool,
     /// The version that the last live query which was read is at, at most: no cut is before it.
     ahead: u64,
+    /// Those whose sets of rows have become too large to be kept.
+    lost: Vec<LiveId>,
 }
 
 fn identity(row: &RowView) -> RowIdentity {
@@ -162,6 +167,7 @@ impl Lives {
             cut: 0,
             has_unused: false,
             ahead: 0,
+            lost: Vec::new(),
         }
     }
 
@@ -198,26 +204,30 @@ impl Lives {
     }
 
     /// The live query of this key, made if it is not there. It has no users yet; the caller adds one
-    /// or [sweeps](Lives::sweep). Cost: a hydration if it is new.
+    /// or [sweeps](Lives::sweep). Cost: a hydration if it is new, within the budget.
     pub(crate) fn find_or_make(
         &mut self,
         key: &str,
+        budget: Budget,
         query: impl FnOnce() -> Result<Query, Error>,
     ) -> Result<LiveId, Error> {
         match self.by_key.get(key) {
             Some(id) => Ok(*id),
-            None => self.make(key, |database| database.subscribe(query()?)),
+            None => self.make(key, budget, |database, budget| {
+                Ok((database.subscribe_within(query()?, &Params::default(), budget)?, budget))
+            }),
         }
     }
 
     fn make(
         &mut self,
         key: &str,
-        subscribe: impl FnOnce(&Database) -> Result<Subscription, Error>,
+        budget: Budget,
+        subscribe: impl FnOnce(&Database, Budget) -> Result<(Subscription, Budget), Error>,
     ) -> Result<LiveId, Error> {
         let started = super::clock::monotonic_us();
         let id = LiveId(self.next);
-        let mut subscription = subscribe(&self.database)?;
+        let (mut subscription, budget) = subscribe(&self.database, budget)?;
         let is_dirty = Arc::new(AtomicBool::new(true));
         let (flag, dirty, wake) =
             (Arc::clone(&is_dirty), Arc::clone(&self.dirty), Arc::clone(&self.wake));
@@ -230,7 +240,7 @@ impl Lives {
                 wake();
             }
         });
-        let rows = subscription.row_set()?;
+        let rows = subscription.row_set_within(budget)?;
         self.ahead = self.database.version()?;
         self.next += 1;
         // What was committed since is only known to be there by looking.
@@ -255,6 +265,7 @@ impl Lives {
             commit: None,
             hydrated_us,
             advances: 0,
+            budget,
         };
         self.all.insert(id, live);
         self.has_unused = true;
@@ -337,7 +348,21 @@ impl Lives {
                 live.commit = live.commit.or(live.told.lock().take());
                 live.later.extend(live.subscription.changes());
                 let before = changed.entry(*id).or_default();
-                again |= !live.advance(version, before)?;
+                let advanced = match live.subscription.has_lost_row_set()? {
+                    true => None,
+                    false => match live.advance(version, before) {
+                        Err(Error::TooCostly { .. }) => None,
+                        advanced => Some(advanced?),
+                    },
+                };
+                match advanced {
+                    Some(is_there) => again |= !is_there,
+                    // It stays as it was until its users have let go of it.
+                    None => {
+                        live.later.clear();
+                        self.lost.push(*id);
+                    }
+                }
             }
             if !again {
                 // Those whose patches were too late for this cut go on to the next one.

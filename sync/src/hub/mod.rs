@@ -13,6 +13,8 @@
 //! | `connection`, `connecting` | one client each, and how it comes and goes |
 //! | `queries` | what clients want and do not want any more |
 //! | `attaching` | queries filled, and their rows given to their groups, a step at a time |
+//! | `belonging` | whose a client group is |
+//! | `limits`, `admit` | what is refused: by which limit, and where |
 //! | `asking` | what is asked of the application |
 //! | `mutations` | who may write, and what was written as clients are told |
 //! | `stored`, `unsaved` | what of a group outlives the process, and what of it is not kept yet |
@@ -24,7 +26,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use penstock::{Database, Error};
 use serde_json::Value as Json;
@@ -37,13 +39,16 @@ use crate::protocol::cookie::Tag;
 use crate::protocol::error::ErrorBody;
 use crate::protocol::upstream::Upstream;
 
+mod admit;
 mod asking;
 mod attaching;
+mod belonging;
 mod clock;
 mod commit;
 mod connecting;
 mod connection;
 mod group;
+mod limits;
 mod live;
 mod mutations;
 mod output;
@@ -60,6 +65,7 @@ pub use attaching::Steps;
 pub use clock::Now;
 pub(crate) use clock::monotonic_us;
 pub use commit::{Commit, Committed, Committing};
+pub use limits::Limits;
 pub use output::{Output, Outputs, Transform};
 pub use report::{ConnectionReport, Counters, GroupReport, QueryReport, Report, Totals};
 pub use stored::{
@@ -74,38 +80,20 @@ use live::{Advanced, Lives};
 /// Called, by any thread, when there is something for [`Input::Data`].
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
-/// Compiles who may read what into an ad-hoc query.
-pub type ReadRules = Box<dyn Fn(&Json, &Claims) -> Json + Send>;
+/// Who may read what by ad-hoc queries.
+pub trait ReadRules: Send {
+    /// Compiles it into a query.
+    fn compile(&self, ast: &Json, claims: &Claims) -> Json;
 
-/// Limits; each names what is refused when it is reached.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Queries of one client group.
-    pub queries: usize,
-    /// Rows of one client group.
-    pub rows: usize,
-    /// Bytes of a query's text.
-    pub query_bytes: usize,
-    /// Bytes that wait for one socket; beyond, a client is told less often.
-    pub queued_bytes: usize,
-    /// For how long a client may be behind before its connection is closed, in milliseconds.
-    pub behind_ms: u64,
-    /// For how long a client may be connected without saying what it wants, in milliseconds.
-    pub initialise_ms: u64,
+    /// Whether everybody may read everything, so that errors of queries may name tables and columns.
+    fn allows_all(&self) -> bool;
+
+    /// A number that is another once the rules are others.
+    fn generation(&self) -> u64;
 }
 
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            queries: 1000,
-            rows: 1_000_000,
-            query_bytes: 256 * 1024,
-            queued_bytes: 4 * 1024 * 1024,
-            behind_ms: 30_000,
-            initialise_ms: 60_000,
-        }
-    }
-}
+/// Whether a table is not for clients, whatever rules say.
+pub type IsInternal = Box<dyn Fn(&str) -> bool + Send>;
 
 /// The tables in which mutations are accounted for.
 #[derive(Clone, Debug)]
@@ -121,7 +109,9 @@ pub struct Options {
     /// What is refused.
     pub limits: Limits,
     /// Who may read what by ad-hoc queries.
-    pub read_rules: ReadRules,
+    pub read_rules: Box<dyn ReadRules>,
+    /// Tables that no query of a client may read, named queries included.
+    pub is_internal: IsInternal,
     /// Where mutations are accounted for, if they are.
     pub bookkeeping: Option<Bookkeeping>,
     /// Whether the application can be asked what named queries mean.
@@ -221,7 +211,10 @@ pub struct Hub {
     /// Questions to the application: of which connection and group, about which queries.
     transforms: BTreeMap<u64, asking::Asked>,
     next_transform: u64,
+    costly: admit::Costly,
     schema: penstock::Schema,
+    /// Of the rules that queries were last compiled with.
+    rules: u64,
     counters: Counters,
     measures: Arc<Measures>,
 }
@@ -231,6 +224,7 @@ impl Hub {
     #[must_use]
     pub fn new(database: Database, options: Options, wake: Wake) -> Hub {
         let schema = database.schema();
+        let rules = options.read_rules.generation();
         Hub {
             options,
             lives: Lives::new(database, wake),
@@ -242,7 +236,9 @@ impl Hub {
             greeting: BTreeSet::new(),
             transforms: BTreeMap::new(),
             next_transform: 1,
+            costly: admit::Costly::default(),
             schema,
+            rules,
             counters: Counters::default(),
             measures: Arc::default(),
         }
@@ -265,7 +261,26 @@ impl Hub {
     /// Whether there is more to tell at once: then [`Input::Data`] is due.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
-        self.lives.is_dirty() || self.lives.is_filling() || !self.attaching.is_empty()
+        self.lives.is_dirty() || self.is_filling()
+    }
+
+    /// Whether clients wait for queries to be filled: then [`Input::Data`] is due.
+    #[must_use]
+    pub fn is_filling(&self) -> bool {
+        self.lives.is_filling() || !self.attaching.is_empty()
+    }
+
+    /// Whether what has changed can be told by now: not while callbacks of its commit are yet to come.
+    #[must_use]
+    pub fn can_advance(&self) -> bool {
+        self.lives.can_advance()
+    }
+
+    /// How many clients have been told more than has been sent to them, counted up to a limit.
+    #[must_use]
+    pub fn waiting(&self, limit: usize) -> usize {
+        let waits = |of: &&Connection| of.queued.load(Ordering::Relaxed) > 0;
+        self.connections.values().filter(waits).take(limit).count()
     }
 
     /// Whether something was committed that clients are still to be told of.
@@ -308,6 +323,7 @@ impl Hub {
                 return Ok(());
             }
         }
+        self.follow_rules(outputs);
         if is_turn {
             self.fill(outputs);
         }
@@ -326,16 +342,18 @@ impl Hub {
         self.follow_schema(outputs);
         for Advanced { live, changes, commit } in self.lives.advance()? {
             let Some(of) = self.lives.get(live) else { continue };
-            for user in of.users().clone() {
+            for user in of.users() {
                 let Some(group) = self.groups.get_mut(&user.group) else { continue };
                 let touched = self.touched.entry(Arc::clone(&user.group)).or_default();
                 touched.commit = Commit::first(touched.commit, commit);
-                let attaching = self.attaching.get(&user).filter(|of| of.is_taking(live));
+                let attaching = self.attaching.get(user).filter(|of| of.is_taking(live));
                 group.take_all(&user.role, &changes, attaching, touched);
             }
             self.counters.row_changes += changes.len() as u64;
         }
+        self.refuse_lost(outputs);
         self.attach(outputs);
+        self.shed(outputs);
         Ok(())
     }
 }

@@ -62,7 +62,8 @@ impl Hub {
             let key = format!("{table} of {id}");
             let query = || Ok(Query::table(table).filter(col("clientGroupID").eq(id.to_string())));
             // A table that is not there yet is looked for when the schema changes.
-            let Ok(live) = self.lives.find_or_make(&key, query) else { continue };
+            let unlimited = penstock::Budget::default();
+            let Ok(live) = self.lives.find_or_make(&key, unlimited, query) else { continue };
             self.add_books(id, live, role);
         }
     }
@@ -93,6 +94,7 @@ impl Group {
 
     fn take_last_mutation_id(&mut self, change: &RowChange, touched: &mut Touched) {
         let Some(row) = &change.after else { return };
+        self.authors.extend(text(row, "userID"));
         let (Some(client), Some(id)) = (text(row, "clientID"), number(row, "lastMutationID"))
         else {
             return;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use penstock::Error;
 use serde_json::{Value as Json, json};
 
-use super::group::{Desire, GroupQuery, QueryState};
+use super::group::{Desire, Group, GroupQuery, QueryState};
 use super::live::{LiveId, Role, User};
-use super::{Hub, Now, Outputs};
+use super::{Hub, Limits, Now, Outputs};
 use crate::claims::Claims;
 use crate::measure::Limit;
 use crate::protocol::ConnectionId;
@@ -19,6 +19,40 @@ const TTL_MAX: f64 = 600_000.0;
 
 /// Why a query cannot be served: the kind, as clients know it, and a text.
 pub(super) type Refusal = (&'static str, String);
+
+impl Wanted {
+    /// How long it is as text.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Wanted::Ast(ast) => ast.to_string().len(),
+            Wanted::Named { name, args } => {
+                name.len() + args.iter().map(|arg| arg.to_string().len()).sum::<usize>()
+            }
+        }
+    }
+}
+
+impl Group {
+    /// Why a query of so many bytes cannot be added, if it cannot: the limit, and what to say.
+    fn is_full(&self, limits: &Limits, bytes: usize) -> Option<(Limit, String)> {
+        let Limits { queries, query_bytes, group_query_bytes, .. } = *limits;
+        if self.queries.len() >= queries {
+            let text = format!("a client group may have {queries} queries; this is one more");
+            return Some((Limit::Queries, text));
+        }
+        if bytes > query_bytes {
+            let text = format!("a query may have {query_bytes} bytes, this has {bytes}");
+            return Some((Limit::QueryBytes, text));
+        }
+        let held: usize = self.queries.values().map(|query| query.bytes).sum();
+        (held + bytes > group_query_bytes).then(|| {
+            let text = format!(
+                "the queries of a client group may have {group_query_bytes} bytes; with this they have more"
+            );
+            (Limit::GroupQueryBytes, text)
+        })
+    }
+}
 
 impl Hub {
     /// Takes what a client wants. With `is_whole`, it wants nothing that it does not say.
@@ -87,21 +121,22 @@ impl Hub {
         let Some(connection) = self.connections.get(&number) else { return false };
         let Some(group) = self.groups.get_mut(id) else { return false };
         let ttl = if ttl < 0.0 { TTL_MAX } else { ttl.clamp(0.0, TTL_MAX) } as u64;
-        let known = group.queries.contains_key(hash);
-        if !known && group.queries.len() >= self.options.limits.queries {
-            let limit = self.options.limits.queries;
-            self.measures.refused.note(Limit::Queries);
-            let message = format!("a client group may have {limit} queries; this is one more");
+        let bytes = what.bytes();
+        if !group.queries.contains_key(hash)
+            && let Some((limit, message)) = group.is_full(&self.options.limits, bytes)
+        {
+            self.hit(limit);
             self.refuse(id, hash, "", ("app", message), Some(number), outputs);
             return false;
         }
         let client = group.clients.entry(connection.client.clone()).or_default();
         let desire = client.desires.entry(hash.to_owned()).or_default();
         *desire = Desire { ttl: ttl.max(desire.ttl), inactive_since: None };
-        let query = group
-            .queries
-            .entry(hash.to_owned())
-            .or_insert_with(|| GroupQuery { what, state: QueryState::Pending });
+        let query = group.queries.entry(hash.to_owned()).or_insert_with(|| GroupQuery {
+            what,
+            bytes,
+            state: QueryState::Pending,
+        });
         if let QueryState::Live { .. } = query.state {
             return false;
         }
@@ -109,13 +144,25 @@ impl Hub {
         group.unsaved.queries.insert(hash.to_owned());
         if let Wanted::Ast(ast) = query.what.clone() {
             let claims = group.claims.clone();
-            let compiled = (self.options.read_rules)(&ast, &claims);
-            if let Err(refusal) = self.serve(id, hash, &compiled) {
+            if let Err(refusal) = self.serve_stated(id, hash, &ast, &claims) {
                 self.refuse(id, hash, "", refusal, None, outputs);
             }
             return false;
         }
         true
+    }
+
+    /// Has a query served that a client states, under the rules for reading.
+    fn serve_stated(
+        &mut self,
+        id: &Arc<str>,
+        hash: &str,
+        ast: &Json,
+        claims: &Claims,
+    ) -> Result<(), Refusal> {
+        self.admit_query(ast)?;
+        let compiled = self.options.read_rules.compile(ast, claims);
+        self.serve(id, hash, &compiled)
     }
 
     /// Tells those who want a query that it cannot be served, and takes its rows away.
@@ -172,7 +219,7 @@ impl Hub {
         }
     }
 
-    /// Drops queries that nobody has wanted for as long as was asked.
+    /// Drops queries and clients that nobody has wanted for as long as was asked.
     pub(super) fn expire(&mut self, now: Now, id: &Arc<str>) {
         let Some(group) = self.groups.get_mut(id) else { return };
         let now_active = group.clock.read(now);
@@ -203,6 +250,14 @@ impl Hub {
                 self.take_away(id, &hash, live);
             }
         }
+        let Some(group) = self.groups.get_mut(id) else { return };
+        let connected = group.connections.iter().filter_map(|number| self.connections.get(number));
+        let connected: Vec<&str> = connected.map(|of| of.client.as_str()).collect();
+        group.clients.retain(|id, client| {
+            !client.desires.is_empty()
+                || client.last_mutation_id > 0
+                || connected.contains(&id.as_str())
+        });
     }
 
     /// Applies the rules of reading with what the newest token says.
@@ -211,7 +266,26 @@ impl Hub {
         if group.claims == claims && group.remembered.is_none() {
             return;
         }
-        group.claims = claims.clone();
+        group.claims = claims;
+        self.compile_anew(id, outputs);
+    }
+
+    /// Applies rules that are others than they were to the queries of all groups.
+    pub(super) fn follow_rules(&mut self, outputs: &mut Outputs) {
+        let generation = self.options.read_rules.generation();
+        if std::mem::replace(&mut self.rules, generation) == generation {
+            return;
+        }
+        let ids: Vec<Arc<str>> = self.groups.keys().cloned().collect();
+        for id in ids {
+            self.compile_anew(&id, outputs);
+        }
+    }
+
+    /// Has the queries that a group's clients state served under the rules as they are.
+    fn compile_anew(&mut self, id: &Arc<str>, outputs: &mut Outputs) {
+        let Some(group) = self.groups.get(id) else { return };
+        let claims = group.claims.clone();
         let asts: Vec<(String, Json)> = group
             .queries
             .iter()
@@ -222,8 +296,7 @@ impl Hub {
             })
             .collect();
         for (hash, ast) in asts {
-            let compiled = (self.options.read_rules)(&ast, &claims);
-            if let Err(refusal) = self.serve(id, &hash, &compiled) {
+            if let Err(refusal) = self.serve_stated(id, &hash, &ast, &claims) {
                 self.refuse(id, &hash, "", refusal, None, outputs);
             }
         }

@@ -61,7 +61,8 @@ impl Group {
                 (None, None) => continue,
             };
             remembered.got_at.insert(hash.clone(), query.got_at);
-            group.queries.insert(hash, GroupQuery { what, state: QueryState::Pending });
+            let bytes = what.bytes();
+            group.queries.insert(hash, GroupQuery { what, bytes, state: QueryState::Pending });
         }
         group.tombstones = fixed_map();
         let tombstones = stored.tombstones.into_iter();
@@ -163,6 +164,9 @@ impl Hub {
     /// Saves a group that nobody is connected to, and lets go of it. Without a store it is forgotten.
     pub(super) fn park(&mut self, now: Now, id: &Arc<str>) {
         self.save(now, std::slice::from_ref(id));
+        if let Some(store) = self.options.store.as_mut() {
+            store.let_go(id);
+        }
         let Some(group) = self.groups.remove(id) else { return };
         self.touched.remove(id);
         self.forget_attaching(id);
@@ -177,7 +181,7 @@ impl Hub {
         }
     }
 
-    fn save(&mut self, now: Now, ids: &[Arc<str>]) {
+    pub(super) fn save(&mut self, now: Now, ids: &[Arc<str>]) {
         let Some(store) = self.options.store.as_mut() else { return };
         let mut changes = Vec::new();
         for id in ids {

@@ -29,6 +29,12 @@ pub trait GroupStore: Send {
     /// [whole](GroupChanges::is_whole).
     fn save(&mut self, changes: Vec<GroupChanges>) -> Result<(), String>;
 
+    /// A group is not live any more: until it is loaded again nothing of it is saved, and it may be forgotten
+    /// if that is long from now.
+    fn let_go(&mut self, id: &str) {
+        let _ = id;
+    }
+
     /// Groups of which something could not be kept since this was last asked, and why: they have to be
     /// told whole.
     fn failures(&mut self) -> Vec<(String, String)> {
@@ -189,7 +195,12 @@ pub(crate) fn stored_key(row: &RowView) -> StoredKey {
 
 /// A sum of what clients see of a row.
 pub(crate) fn sum(row: &RowView) -> u128 {
-    let digest = Sha256::digest(put_row(row.table(), row.row()).as_bytes());
+    text_sum(&put_row(row.table(), row.row()))
+}
+
+/// A sum by which texts are told apart.
+pub(super) fn text_sum(text: &str) -> u128 {
+    let digest = Sha256::digest(text.as_bytes());
     let mut first = [0; 16];
     first.copy_from_slice(&digest[..16]);
     u128::from_be_bytes(first)

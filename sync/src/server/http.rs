@@ -125,7 +125,8 @@ async fn upgrade(
     if let Ok(request) = &mut parsed {
         (request.cookies, request.origin) = (given(header::COOKIE), given(header::ORIGIN));
     }
-    let bytes = shared.limits.frame_bytes;
+    // What is only somewhat too large is read, so that its client can be told.
+    let bytes = shared.limits.frame_bytes.saturating_mul(2);
     let upgrade = upgrade.max_message_size(bytes).max_frame_size(bytes);
     // A client that does not find its header in the answer never connects.
     let upgrade = match protocol {
@@ -155,7 +156,8 @@ async fn unserved(shared: &Shared) -> Option<String> {
 }
 
 async fn healthz(State(shared): State<Arc<Shared>>) -> Response {
-    let is_well = shared.health.is_well() && shared.database.version().is_ok();
+    let has_ended = shared.has_ended.load(Ordering::Acquire);
+    let is_well = !has_ended && shared.health.is_well() && shared.database.version().is_ok();
     answer(is_well, &json!({"source": shared.health.describe()}))
 }
 

@@ -24,11 +24,19 @@ use crate::services::{Caller, PushJob};
 const TICK: Duration = Duration::from_millis(100);
 /// How many inputs are taken before their outputs are handed on.
 const AT_ONCE: usize = 256;
+/// How long to wait for what is about to come: callbacks of a commit, or frames on their way.
+const SETTLING: Duration = Duration::from_micros(200);
+/// While more sockets than these have frames to send, what is committed meanwhile is told together…
+const CROWD: usize = 16;
+/// …but none waits longer for it than this, in milliseconds.
+const CROWD_MS: u64 = 20;
 
 /// What the thread is asked.
 pub(crate) enum Command {
     /// Something happens.
     Input(Input),
+    /// A client's message, and the room that it takes until it is dealt with.
+    Message(Input, Room),
     /// A client connects; where its frames go.
     Open(Input, ConnectionId, UnboundedSender<Frame>),
     /// What is there?
@@ -39,20 +47,27 @@ pub(crate) enum Command {
     End,
 }
 
+/// Room among what has come from a client and is not dealt with.
+pub(crate) type Room = Arc<tokio::sync::OwnedSemaphorePermit>;
+
 /// Mutations of a group, or what is to be cleaned up after them, one after another.
 enum Job {
-    Push(ConnectionId, Box<PushJob>),
+    Push(ConnectionId, Box<PushJob>, Option<Room>),
     CleanUp { connection: ConnectionId, group: String, client: String, id: u64, caller: Caller },
 }
 
 struct HubThread {
     hub: Hub,
+    /// That of the message that is dealt with.
+    room: Option<Room>,
     shared: Arc<Shared>,
     runtime: Handle,
     sockets: HashMap<ConnectionId, UnboundedSender<Frame>, ahash::RandomState>,
     /// By group.
     jobs: HashMap<String, UnboundedSender<Job>, ahash::RandomState>,
     woken: Arc<AtomicBool>,
+    /// When what is committed was last told.
+    told_ms: u64,
 }
 
 pub(super) fn start(
@@ -71,33 +86,49 @@ pub(super) fn start(
         }
     });
     std::thread::Builder::new().name("penstock-hub".to_owned()).spawn(move || {
+        let _ended = Ended(Arc::clone(&shared));
         let hasher = || ahash::RandomState::with_seeds(31, 37, 41, 43);
         let health = Arc::clone(&shared.health);
         let hub = Hub::new(database, options, wake)
             .measured(Arc::clone(&shared.measures))
             .committing(Arc::new(move || health.committing()));
         let (sockets, jobs) = (HashMap::with_hasher(hasher()), HashMap::with_hasher(hasher()));
-        HubThread { hub, shared, runtime, sockets, jobs, woken }.run(&inbox);
+        HubThread { hub, room: None, shared, runtime, sockets, jobs, woken, told_ms: 0 }
+            .run(&inbox);
     })
+}
+
+/// Says that the hub has ended when it is dropped, by a panic as well.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.has_ended.store(true, Ordering::Release);
+        self.0.is_ending.store(true, Ordering::Release);
+    }
 }
 
 impl HubThread {
     fn run(mut self, inbox: &Receiver<Command>) {
         let mut ticked = now().mono_ms;
         loop {
-            let first = if self.hub.is_dirty() {
-                Ok(Command::Input(Input::Data))
-            } else {
-                inbox.recv_timeout(TICK)
-            };
-            let mut inputs = match first {
-                Ok(command) => vec![command],
-                Err(RecvTimeoutError::Timeout) => Vec::new(),
+            let first = match inbox.recv_timeout(self.pause()) {
+                Ok(command) => Some(command),
+                Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             };
+            let mut inputs: Vec<Command> = first.into_iter().collect();
             inputs.extend(inbox.try_iter().take(AT_ONCE));
             for command in inputs {
-                if !self.command(command) {
+                if matches!(command, Command::Input(Input::Data)) {
+                    self.woken.store(false, Ordering::Release);
+                } else if !self.command(command) {
+                    return;
+                }
+            }
+            if self.is_due() {
+                self.told_ms = now().mono_ms;
+                if !self.input(Input::Data) {
                     return;
                 }
             }
@@ -110,10 +141,32 @@ impl HubThread {
         }
     }
 
+    /// Whether there is something to tell, and it would not only make a crowd larger.
+    fn is_due(&self) -> bool {
+        let crowd = || self.hub.waiting(CROWD + 1) > CROWD;
+        let lately = now().mono_ms.saturating_sub(self.told_ms) < CROWD_MS;
+        self.hub.is_filling() || (self.hub.can_advance() && !(lately && crowd()))
+    }
+
+    /// How long to wait for a command.
+    fn pause(&self) -> Duration {
+        match self.hub.is_dirty() {
+            true if self.is_due() => Duration::ZERO,
+            true => SETTLING,
+            false => TICK,
+        }
+    }
+
     /// Returns whether to go on.
     fn command(&mut self, command: Command) -> bool {
         match command {
             Command::Input(input) => self.input(input),
+            Command::Message(input, room) => {
+                self.room = Some(room);
+                let goes_on = self.input(input);
+                self.room = None;
+                goes_on
+            }
             Command::Open(input, connection, socket) => {
                 self.sockets.insert(connection, socket);
                 self.input(input)
@@ -141,9 +194,6 @@ impl HubThread {
     }
 
     fn input(&mut self, input: Input) -> bool {
-        if matches!(input, Input::Data) {
-            self.woken.store(false, Ordering::Release);
-        }
         let closed = match &input {
             Input::Closed { connection } => Some(*connection),
             _ => None,
@@ -159,7 +209,6 @@ impl HubThread {
         if let Err(error) = outcome {
             tracing::error!(%error, "the database cannot be used any more");
             // Sockets close as their senders go; clients connect again, and find another process.
-            self.shared.is_ending.store(true, Ordering::Release);
             return false;
         }
         true
@@ -202,7 +251,8 @@ impl HubThread {
             Output::Push { connection, caller, claims, push } => {
                 let group = push.group_id.clone();
                 let job = PushJob { caller, claims, push };
-                self.job(group, Job::Push(connection, Box::new(job)));
+                let room = self.room.clone();
+                self.job(group, Job::Push(connection, Box::new(job), room));
             }
             Output::CleanUpResults { connection, group, client, id, caller } => {
                 let of = group.clone();
@@ -250,7 +300,7 @@ async fn do_job(shared: &Shared, job: Job) {
 
 async fn do_it(shared: &Shared, job: Job) {
     let (connection, outcome) = match job {
-        Job::Push(connection, job) => {
+        Job::Push(connection, job, _room) => {
             let group = job.push.group_id.as_str();
             let span = tracing::debug_span!("push", connection = connection.0, group);
             (connection, shared.services.push(&job).instrument(span).await)

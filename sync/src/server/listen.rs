@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -44,7 +45,8 @@ pub(super) async fn listen(
         };
         if shared.open.fetch_add(1, Ordering::AcqRel) >= shared.limits.connections {
             shared.open.fetch_sub(1, Ordering::AcqRel);
-            shared.measures.refused.note(Limit::Connections);
+            shared.measures.hits.note(Limit::Connections);
+            // It is closed; clients come again.
             continue;
         }
         let open = Open(Arc::clone(&shared));
@@ -62,10 +64,9 @@ async fn serve(
     let measures = Arc::clone(&open.0.measures);
     // Small frames are not held back.
     let _ = stream.set_nodelay(true);
-    let mut builder =
-        hyper_util::server::conn::auto::Builder::new(TokioExecutor::new()).http1_only();
+    // Not the one that finds out the version: that waits for the first byte as long as it takes.
+    let mut builder = http1::Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time)
         .max_buf_size(limits.header_bytes);
@@ -74,15 +75,15 @@ async fn serve(
     let peer = Peer(stream.peer_addr().unwrap_or(nowhere));
     let routes = routes.layer(axum::Extension(Arc::new(open))).layer(axum::Extension(peer));
     let service = TowerToHyperService::new(routes);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => {
             // Other failures are of clients that are gone.
             if let Err(error) = ended
-                && let Some(limit) = limit_of(&*error)
+                && let Some(limit) = limit_of(&error)
             {
-                measures.refused.note(limit);
+                measures.hits.note(limit);
             }
         }
         _ = ended.changed() => {
@@ -93,8 +94,7 @@ async fn serve(
 }
 
 /// The limit at which a connection failed, if it did at one.
-fn limit_of(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Option<Limit> {
-    let error = error.downcast_ref::<hyper::Error>()?;
+fn limit_of(error: &hyper::Error) -> Option<Limit> {
     match error {
         error if error.is_timeout() => Some(Limit::HeaderTime),
         error if error.is_parse_too_large() => Some(Limit::HeaderBytes),

@@ -26,9 +26,11 @@ use crate::measure::{Exposition, Measures};
 use crate::services::Services;
 
 mod clock;
+mod files;
 mod http;
 mod hub_thread;
 mod inspect;
+mod limits;
 mod listen;
 mod memory;
 mod metrics;
@@ -41,6 +43,7 @@ pub use clock::now;
 pub use http::{AlwaysReady, Health};
 use hub_thread::Command;
 pub use inspect::Inspect;
+pub use limits::Limits;
 pub use page::Page;
 
 /// How a server is set up.
@@ -63,44 +66,13 @@ pub struct Options {
     pub pages: Vec<Page>,
 }
 
-/// Limits of sockets; each names what is refused when it is reached.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Connections at the same time, of any kind.
-    pub connections: usize,
-    /// Bytes of a request's head.
-    pub header_bytes: usize,
-    /// For how long the head of a request may take.
-    pub header_time: Duration,
-    /// Bytes of a client's frame.
-    pub frame_bytes: usize,
-    /// After how long without a frame a client is sent a sign of life.
-    pub quiet: Duration,
-    /// After how long without any frame of the client its socket is closed.
-    pub silent: Duration,
-    /// For how long a frame may take to be written.
-    pub write_time: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            connections: 20_000,
-            header_bytes: 256 * 1024,
-            header_time: Duration::from_secs(10),
-            frame_bytes: 10 * 1024 * 1024,
-            quiet: Duration::from_secs(6),
-            silent: Duration::from_secs(120),
-            write_time: Duration::from_secs(30),
-        }
-    }
-}
-
 /// What all parts of a server share.
 pub(crate) struct Shared {
     pub(crate) commands: std::sync::mpsc::Sender<Command>,
     pub(crate) services: Arc<dyn Services>,
     pub(crate) limits: Limits,
+    /// Those of the hub, to be shown.
+    pub(crate) hub_limits: hub::Limits,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) inspect: Inspect,
     pub(crate) pages: Vec<Page>,
@@ -117,6 +89,8 @@ pub(crate) struct Shared {
     pub(crate) jobs: AtomicUsize,
     /// Whether the hub has saved everything at its end.
     pub(crate) is_saved: AtomicBool,
+    /// Whether the hub has ended, for whatever reason.
+    pub(crate) has_ended: AtomicBool,
 }
 
 /// What has gone over sockets.
@@ -167,12 +141,17 @@ impl Server {
             .block_on(tokio::net::TcpListener::bind(options.listen))
             .map_err(|error| failure(&format!("cannot listen on {}", options.listen), &error))?;
         let address = listener.local_addr().map_err(|error| failure("no address", &error))?;
+        let (connections, told) = files::allow(options.limits.connections);
+        if let Some(told) = told {
+            tracing::warn!("{told}");
+        }
         let (commands, inbox) = std::sync::mpsc::channel();
         let measures = options.services.measures().unwrap_or_default();
         let shared = Arc::new(Shared {
             commands,
             services: options.services,
-            limits: options.limits,
+            limits: Limits { connections, ..options.limits },
+            hub_limits: options.hub.limits,
             health: options.health,
             inspect: options.inspect,
             pages: options.pages,
@@ -187,6 +166,7 @@ impl Server {
             is_ending: AtomicBool::new(false),
             jobs: AtomicUsize::new(0),
             is_saved: AtomicBool::new(false),
+            has_ended: AtomicBool::new(false),
         });
         let (end, ended) = watch::channel(false);
         let hub = hub_thread::start(
@@ -205,6 +185,13 @@ impl Server {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Whether it cannot serve clients any more, though nobody has ended it: the process is to be started
+    /// anew.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.shared.has_ended.load(std::sync::atomic::Ordering::Acquire)
     }
 
     /// Gives the metrics of now; `None` once the server has ended. Not to be called on a thread of its own

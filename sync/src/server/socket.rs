@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use futures_util::{SinkExt, StreamExt};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite;
 use tracing::Instrument as _;
 
 use super::Shared;
@@ -30,11 +32,19 @@ const SETTLING: Duration = Duration::from_millis(250);
 /// How long a client that was sent away may take to close its side.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// The code of a close because of a message that is too large.
+const TOO_LARGE: u16 = 1009;
+
+/// How many signs of life may wait for a client.
+const SIGNS_MAX: usize = 8;
+
 /// What is sent to a client.
 pub(crate) enum Frame {
     Text(Arc<str>),
     /// What was sent before tells of a commit.
     Told(Commit),
+    /// A sign of life, counted as long as it waits.
+    Sign(Arc<str>, #[expect(dead_code, reason = "held until it is sent")] Arc<()>),
     Close(u16, String),
 }
 
@@ -131,22 +141,49 @@ async fn read(
     queued: &AtomicUsize,
     sender: tokio::sync::mpsc::UnboundedSender<Frame>,
 ) {
+    let limits = &shared.limits;
+    let unhandled = Arc::new(Semaphore::new(limits.unhandled()));
+    let signs = Arc::new(());
     loop {
-        let message = match timeout(shared.limits.silent, stream.next()).await {
+        let message = match timeout(limits.silent, stream.next()).await {
             Ok(Some(Ok(message))) => message,
-            Ok(Some(Err(_)) | None) => return,
-            Err(_) => return shared.measures.refused.note(Limit::Silence),
+            Ok(Some(Err(error))) => {
+                if is_too_large(&error) {
+                    shared.measures.hits.note(Limit::FrameBytes);
+                }
+                return;
+            }
+            Ok(None) => return,
+            Err(_) => {
+                return shared.measures.hits.note(Limit::Silence);
+            }
         };
+        let bytes = match &message {
+            Message::Text(text) => text.len(),
+            Message::Binary(bytes) => bytes.len(),
+            _ => 0,
+        };
+        if bytes > limits.frame_bytes {
+            shared.measures.hits.note(Limit::FrameBytes);
+            let reason = format!("a message may have {} bytes", limits.frame_bytes);
+            // Who writes closes the socket then, unless it is closed.
+            let _ = sender.send(Frame::Close(TOO_LARGE, reason));
+            sender.closed().await;
+            return;
+        }
         let input = match message {
             Message::Text(text) => {
                 shared.traffic.frames_in.fetch_add(1, Ordering::Relaxed);
                 shared.traffic.bytes_in.fetch_add(text.len() as u64, Ordering::Relaxed);
                 match Upstream::parse(&text) {
                     Ok(Upstream::Ping) => {
-                        let pong = downstream::pong();
-                        queued.fetch_add(pong.len(), Ordering::Relaxed);
-                        if sender.send(Frame::Text(pong)).is_err() {
-                            return;
+                        // Who does not read those that wait needs no more of them.
+                        if Arc::strong_count(&signs) <= SIGNS_MAX {
+                            let pong = downstream::pong();
+                            queued.fetch_add(pong.len(), Ordering::Relaxed);
+                            if sender.send(Frame::Sign(pong, Arc::clone(&signs))).is_err() {
+                                return;
+                            }
                         }
                         continue;
                     }
@@ -162,11 +199,17 @@ async fn read(
             Message::Close(_) => return,
         };
         let is_unreadable = matches!(input, Input::Unreadable { .. });
+        if unhandled.available_permits() < limits.room_for(bytes) as usize {
+            shared.measures.hits.note(Limit::UnhandledBytes);
+        }
+        let room = Arc::clone(&unhandled).acquire_many_owned(limits.room_for(bytes)).await;
+        // It is never closed.
+        let Ok(room) = room else { return };
         // A hub that has ended has told the client, or the end of its frames does.
-        let has_ended = shared.commands.send(Command::Input(input)).is_err();
+        let has_ended = shared.commands.send(Command::Message(input, Arc::new(room))).is_err();
         if is_unreadable || has_ended {
             // What is left to do is to read until the client has been told and closes.
-            while let Ok(Some(Ok(_))) = timeout(shared.limits.silent, stream.next()).await {}
+            while let Ok(Some(Ok(_))) = timeout(limits.silent, stream.next()).await {}
             return;
         }
     }
@@ -182,6 +225,19 @@ fn measure(shared: &Shared, commit: Commit) {
         let long = u64::try_from(long).unwrap_or(0);
         shared.measures.commit_lag.observe(Duration::from_micros(long));
     }
+}
+
+/// Whether a frame could not be read for its size.
+fn is_too_large(error: &axum::Error) -> bool {
+    use std::error::Error as _;
+    let mut cause = error.source();
+    while let Some(found) = cause {
+        if let Some(tungstenite::Error::Capacity(_)) = found.downcast_ref() {
+            return true;
+        }
+        cause = found.source();
+    }
+    false
 }
 
 /// Writes what comes; returns whether it has ended by telling the client so.
@@ -216,7 +272,7 @@ async fn write(
         while let Some(frame) = next {
             match frame {
                 Frame::Told(commit) => told.push(commit),
-                Frame::Text(text) => {
+                Frame::Text(text) | Frame::Sign(text, _) => {
                     let bytes = text.len();
                     if settled.is_none() && *text == *downstream::pong() {
                         // Nothing comes before `connected`, however long the hub takes for it.
@@ -238,7 +294,7 @@ async fn write(
                         Ok(Ok(())) => {}
                         Ok(Err(_)) => return false,
                         Err(_) => {
-                            shared.measures.refused.note(Limit::WriteTime);
+                            shared.measures.hits.note(Limit::WriteTime);
                             return false;
                         }
                     }
@@ -255,7 +311,7 @@ async fn write(
             Ok(Ok(())) => told.into_iter().for_each(|commit| measure(shared, commit)),
             Ok(Err(_)) => return false,
             Err(_) => {
-                shared.measures.refused.note(Limit::WriteTime);
+                shared.measures.hits.note(Limit::WriteTime);
                 return false;
             }
         }

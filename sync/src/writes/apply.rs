@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::op::{Kind, Op};
 use crate::claims::Claims;
+use crate::fault::concealed;
 use crate::rules::{RowCheck, Rules, Stage};
 
 /// Why operations were not applied.
@@ -97,7 +98,14 @@ fn apply_one<'o>(
     op: &'o Op,
     table: &TableSchema,
 ) -> Result<Option<Pending<'o>>, Failure> {
-    let refused = |problem: String| Failure::Refused(format!("table \"{}\": {problem}", op.table));
+    // What does not fit may name columns that the user has no right to know of.
+    let refused = |problem: String| {
+        let full = format!("table \"{}\": {problem}", op.table);
+        Failure::Refused(match author.rules.allows_all() {
+            true => full,
+            false => concealed(&format!("the row does not fit table \"{}\"", op.table), &full),
+        })
+    };
     let row = RowInput::from_json(table, &Json::Object(op.value.clone())).map_err(refused)?;
     let (key, columns) = (op.key(), op.columns());
     let found = find(tx, table, &key)?;
@@ -163,7 +171,11 @@ fn find(
         && table.primary_key().iter().all(|at| key.contains_key(&*table.columns()[*at].name));
     if is_primary {
         let input = RowInput::from_json(table, &Json::Object(key.clone()));
-        return Ok(tx.get(table.name(), input.map_err(Failure::Refused)?)?);
+        let fits = |problem: String| {
+            let told = format!("the key does not fit table \"{}\"", table.name());
+            Failure::Refused(concealed(&told, &problem))
+        };
+        return Ok(tx.get(table.name(), input.map_err(fits)?)?);
     }
     let equal = key.iter().map(|(name, value)| {
         json!({"type": "simple", "op": "=", "left": {"type": "column", "name": name},

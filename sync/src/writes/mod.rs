@@ -7,6 +7,7 @@
 //! | `apply` | operations in a transaction of the engine, under the rules |
 //! | [`sqlite`] | into an SQLite file |
 //! | [`postgres`] | into a Postgres database, checked on its replica |
+//! | `told` | what a client is told of what a database refuses |
 //! | [`rate`] | how many mutations a user may send |
 
 mod apply;
@@ -14,6 +15,7 @@ mod op;
 pub mod postgres;
 pub mod rate;
 pub mod sqlite;
+mod told;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -70,6 +72,9 @@ pub enum WriteError {
         /// Why not.
         reason: String,
     },
+    /// Mutations of the client group have been written for another user.
+    #[error("the client group belongs to another user")]
+    OtherUser,
 }
 
 /// The tables that hold the numbers of mutations and those that failed, by the names that live queries know.
@@ -94,6 +99,9 @@ pub trait Writer: Send + Sync {
 
     /// Forgets the failures of a client's mutations up to a number, as the client has seen them.
     fn forget(&self, group: String, client: String, up_to: i64) -> Answer<'_, ()>;
+
+    /// Whether a table is not for clients, whatever rules say.
+    fn is_internal(&self, table: &str) -> bool;
 
     /// The tables with the numbers and the failures.
     fn bookkeeping(&self) -> Bookkeeping;

@@ -1,17 +1,18 @@
 //! Mutations into an SQLite file: operations, number and failure in one transaction of the engine.
 
-use penstock::{Database, Error, Transaction, row};
+use penstock::{Database, Error, Query, Transaction, col, row};
 use serde_json::Value as Json;
 
 use super::apply::{Author, Failure, apply};
+use super::told::told;
 use super::{Answer, Bookkeeping, Crud, WriteError, Writer, Written, failure, unavailable};
 use crate::rules::SharedRules;
 
 const CLIENTS: &str = "_zero_clients";
 const MUTATIONS: &str = "_zero_mutations";
 
-/// Tables whose names begin like this are not for users.
-const INTERNAL: &str = "_zero_";
+/// Tables whose names begin like this are not for users: of the bookkeeping, the engine, and SQLite.
+const INTERNAL: [&str; 3] = ["_zero_", "penstock_", "sqlite_"];
 
 const TABLES: &str = r#"
 CREATE TABLE IF NOT EXISTS "_zero_clients" (
@@ -59,9 +60,14 @@ impl SqliteWriter {
     /// Applies a mutation, or if it has failed its number and failure only.
     fn attempt(&self, crud: &Crud, failed: Option<&str>) -> Result<Attempt, WriteError> {
         let mut refused = None;
+        let mut is_refused = false;
         let mut begun = false;
         let done = self.db.transaction(|tx| {
             begun = true;
+            if is_anothers(tx, crud)? {
+                is_refused = true;
+                return Err(Error::abort("the client group belongs to another user"));
+            }
             let expected = next(tx, crud)?;
             if crud.mutation_id < expected {
                 return Ok(Written::AlreadyProcessed);
@@ -81,17 +87,20 @@ impl SqliteWriter {
                     Err(Error::abort("the mutation was refused"))
                 }
                 Err(Failure::Engine(error)) => {
-                    refused = Some(error.to_string());
+                    refused = Some(told(&error, self.rules.get().allows_all()));
                     Err(error)
                 }
             }
         });
+        if is_refused {
+            return Err(WriteError::OtherUser);
+        }
         match (done, refused) {
             (Ok(written), _) => Ok(Attempt::Done(written)),
             (Err(_), Some(message)) => Ok(Attempt::Failed(message)),
             // Constraints that are looked at when the transaction ends.
             (Err(error), None) if begun && failed.is_none() && is_of_the_data(&error) => {
-                Ok(Attempt::Failed(error.to_string()))
+                Ok(Attempt::Failed(told(&error, self.rules.get().allows_all())))
             }
             (Err(error), None) => Err(unavailable(error)),
         }
@@ -118,8 +127,12 @@ enum Attempt {
     Failed(String),
 }
 
-fn is_internal(table: &str) -> bool {
-    table.get(..INTERNAL.len()).is_some_and(|start| start.eq_ignore_ascii_case(INTERNAL))
+/// Whether a table is not for clients, whatever rules say.
+#[must_use]
+pub fn is_internal(table: &str) -> bool {
+    let begins =
+        |with: &&str| table.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with));
+    INTERNAL.iter().any(begins)
 }
 
 /// Whether an error at the end of a transaction is about what was written, not about the file.
@@ -129,6 +142,16 @@ fn is_of_the_data(error: &Error) -> bool {
         Error::Source(error) => error.reason.contains("constraint failed"),
         _ => false,
     }
+}
+
+/// Whether somebody else has written under the name of the client group.
+fn is_anothers(tx: &mut Transaction<'_>, crud: &Crud) -> Result<bool, Error> {
+    let of_group = col("clientGroupID").eq(crud.group.as_str());
+    let mut query = Query::table(CLIENTS).filter(of_group).filter(col("userID").is_not_null());
+    if let Some(user) = &crud.user {
+        query = query.filter(col("userID").ne(user.as_str()));
+    }
+    Ok(!tx.query(&query.limit(1))?.is_empty())
 }
 
 /// The number that the client's next mutation has.
@@ -174,6 +197,10 @@ impl Writer for SqliteWriter {
     fn forget(&self, group: String, client: String, up_to: i64) -> Answer<'_, ()> {
         let this = self.clone();
         Box::pin(blocking(move || this.forget_now(&group, &client, up_to)))
+    }
+
+    fn is_internal(&self, table: &str) -> bool {
+        is_internal(table)
     }
 
     fn bookkeeping(&self) -> Bookkeeping {

@@ -3,6 +3,7 @@
 
 pub(crate) mod application;
 pub(crate) mod exposition;
+pub(crate) mod fuzz;
 pub(crate) mod http;
 pub(crate) mod raw;
 pub(crate) mod relay;

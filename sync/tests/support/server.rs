@@ -184,6 +184,11 @@ impl Server {
         let _ = child.wait();
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
     /// The port of the last start.
     pub(crate) fn port(&self) -> u16 {
         self.port

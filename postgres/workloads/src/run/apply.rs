@@ -7,10 +7,10 @@ use penstock_benches::data::EDITS_FROM;
 use penstock_benches::report::Outcome;
 use penstock_postgres_harness::Client;
 
-use crate::fixture::sizes;
 use crate::options::Child;
-use crate::queries::hot_sql;
 use crate::subject::Subject;
+use penstock_postgres_workloads::fixture::sizes;
+use penstock_postgres_workloads::queries::hot_sql;
 
 /// How many issues are updated by turns where all are hot.
 const HOT: usize = 50;

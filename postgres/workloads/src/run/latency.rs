@@ -8,8 +8,8 @@ use penstock_benches::report::Outcome;
 use penstock_postgres_harness::Client;
 
 use crate::options::Child;
-use crate::queries::hot_sql;
 use crate::subject::Subject;
+use penstock_postgres_workloads::queries::hot_sql;
 
 /// How long a client waits before it looks whether all is over.
 const WAIT: Duration = Duration::from_secs(1);

@@ -128,6 +128,7 @@ impl Tracker {
             hub: hub::Options {
                 limits: hub::Limits::default(),
                 read_rules,
+                is_internal: Box::new(penstock_sync::writes::sqlite::is_internal),
                 bookkeeping: Some(bookkeeping),
                 has_query_endpoint: false,
                 linger_ms: 10_000,

@@ -20,6 +20,8 @@ use crate::replica::Replica;
 
 /// How often it is looked whether all is well.
 const LOOK_PAUSE: Duration = Duration::from_millis(50);
+/// How many transactions are told as one where they come faster than they can be told.
+const TOGETHER: u64 = 256;
 /// How often it is said how far a copy is.
 const PROGRESS_PAUSE: Duration = Duration::from_secs(5);
 /// How long a copy that is followed, and for which nothing has come since, may take to reach where the
@@ -39,7 +41,7 @@ pub(crate) fn run(options: &Serve) -> Result<(), Failure> {
     let rules = SharedRules::new(options.app.read_rules().map_err(usage)?);
     let (config, _) = options.source.setup()?;
     let tables = bookkeeping_tables(&app);
-    let following = options.source.follow_also(&tables, Some(prepare(app.clone())))?;
+    let following = options.source.follow_also(&tables, Some(prepare(app.clone())), TOGETHER)?;
     let follower = following.follower();
     let database = follower.database();
     let setup = following.setup().clone();

@@ -94,11 +94,11 @@ impl Source {
     /// # Errors
     /// As [`setup`](Source::setup), and a replica that cannot be opened.
     pub(crate) fn follow(&self) -> Result<Following, Failure> {
-        self.follow_also(&[], None)
+        self.follow_also(&[], None, 1)
     }
 
     /// Begins to follow, with further tables beside those that are listed, and with what is to be done on
-    /// the server before.
+    /// the server before, and so many transactions at most as one where it is behind.
     ///
     /// # Errors
     /// As [`follow`](Source::follow).
@@ -106,6 +106,7 @@ impl Source {
         &self,
         further: &[TableName],
         prepare: Option<Prepare>,
+        together: u64,
     ) -> Result<Following, Failure> {
         // A copy in memory is gone afterwards, so its slot would only hold the server's log; and it must
         // not take that of a replica which goes on later.
@@ -122,7 +123,7 @@ impl Source {
         };
         let replica = replica.change_log(self.change_log.then(LogLimits::default));
         let options = FollowOptions::new(config, setup.clone(), replica);
-        let options = FollowOptions { prepare, ..options };
+        let options = FollowOptions { prepare, together, ..options };
         let follower = Follower::start(options);
         let follower = follower.map_err(|error| Failure::Source(error.to_string()))?;
         Ok(Following { follower: Some(follower), setup, leaves })

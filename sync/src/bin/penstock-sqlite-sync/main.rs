@@ -101,6 +101,9 @@ fn run(arguments: &Arguments) -> Result<(), String> {
     println!("listening on http://{}", server.address());
     let mut said = None;
     while !stop.is_asked() {
+        if server.has_ended() {
+            return Err("clients cannot be served any more; start it again".to_owned());
+        }
         let error = following.last_error().map(|error| error.to_string());
         if error != said {
             if let Some(error) = &error {

@@ -1,6 +1,6 @@
 //! Live queries that are filled step by step, in turn.
 
-use penstock::{Error, Params, Query};
+use penstock::{Budget, Error, Params, Query};
 
 use super::{LiveId, Lives};
 use crate::hub::clock::monotonic_us;
@@ -11,16 +11,18 @@ impl Lives {
     pub(crate) fn find_or_begin(
         &mut self,
         key: &str,
+        budget: Budget,
         query: impl FnOnce() -> Result<Query, Error>,
         rows: usize,
     ) -> Result<LiveId, Error> {
         if let Some(id) = self.by_key.get(key) {
             return Ok(*id);
         }
-        let id = self.make(key, |database| {
-            let mut begun = database.subscribe_in_steps(query()?, &Params::default())?;
-            begun.grow(rows)?;
-            Ok(begun)
+        let id = self.make(key, budget, |database, budget| {
+            let params = Params::default();
+            let mut begun = database.subscribe_in_steps_within(query()?, &params, budget)?;
+            let (_, left) = begun.grow_within(rows, budget)?;
+            Ok((begun, left))
         })?;
         match self.get(id).is_some_and(|live| !live.is_complete()) {
             true => self.filling.push_back(id),
@@ -35,7 +37,12 @@ impl Lives {
         while let Some(id) = self.filling.pop_front() {
             let Some(live) = self.all.get_mut(&id) else { continue };
             let started = monotonic_us();
-            match live.subscription.grow(rows) {
+            let grown = live.subscription.grow_within(rows, live.budget);
+            let grown = grown.map(|(is_complete, left)| {
+                live.budget = left;
+                is_complete
+            });
+            match grown {
                 Ok(true) => {
                     live.complete_at = self.database.version().ok();
                     self.filled.push(id);
@@ -53,6 +60,20 @@ impl Lives {
             return None;
         }
         None
+    }
+
+    /// Those whose sets of rows have become too large to be kept; they are as they were. Whoever wants one
+    /// again is to have another.
+    pub(crate) fn take_lost(&mut self) -> Vec<LiveId> {
+        let lost = std::mem::take(&mut self.lost);
+        for id in &lost {
+            if let Some(live) = self.all.get(id)
+                && self.by_key.get(&live.key) == Some(id)
+            {
+                self.by_key.remove(&live.key);
+            }
+        }
+        lost
     }
 
     /// Whether there are live queries to fill.

@@ -49,7 +49,7 @@ impl Live {
         &mut self,
         before: &mut BTreeMap<RowIdentity, Option<RowView>>,
     ) -> Result<(), Error> {
-        let rows = self.subscription.row_set()?.into_iter();
+        let rows = self.subscription.row_set_within(self.budget)?.into_iter();
         let rows = rows.map(|row| (identity(&row), row)).collect();
         let old = std::mem::replace(&mut self.rows, rows);
         let entered = self.rows.keys().filter(|identity| !old.contains_key(*identity)).cloned();

@@ -37,8 +37,11 @@ fn number(lives: &Lives, id: LiveId) -> i64 {
 fn cut_while_written(mut before: impl FnMut(&mut Lives, [LiveId; 2], usize) -> Option<LiveId>) {
     let database = pair();
     let mut lives = Lives::new(database.clone(), Arc::new(|| {}));
-    let mut find =
-        |table: &str| lives.find_or_make(table, || Ok(Query::table(table))).expect("a live query");
+    let mut find = |table: &str| {
+        lives
+            .find_or_make(table, Budget::default(), || Ok(Query::table(table)))
+            .expect("a live query")
+    };
     let both = [find("a"), find("b")];
     for id in both {
         lives.add_user(id, User { group: Arc::from("g"), role: Role::Clients });
@@ -78,6 +81,10 @@ fn a_transaction_that_comes_while_a_cut_is_made_is_in_it_or_not() {
 fn what_is_hydrated_is_not_ahead_of_the_others() {
     cut_while_written(|lives, _, round| {
         let key = format!("b again {round}");
-        Some(lives.find_or_make(&key, || Ok(Query::table("b"))).expect("a live query"))
+        Some(
+            lives
+                .find_or_make(&key, Budget::default(), || Ok(Query::table("b")))
+                .expect("a live query"),
+        )
     });
 }

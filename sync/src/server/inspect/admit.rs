@@ -39,7 +39,11 @@ const PASSED_ON: [&str; 5] =
 impl Inspect {
     /// Whether a request may be answered; else what to answer instead.
     #[expect(clippy::result_large_err, reason = "an answer is handed on as it is")]
-    pub(super) fn admit(&self, peer: SocketAddr, headers: &HeaderMap) -> Result<(), Response> {
+    pub(in crate::server) fn admit(
+        &self,
+        peer: SocketAddr,
+        headers: &HeaderMap,
+    ) -> Result<(), Response> {
         let refusal = |code, text: &'static str| Err((code, text).into_response());
         let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
         // Pages of others may lead here, but not make requests in the name of who looks at them.

@@ -22,7 +22,7 @@ use axum::{Extension, http::Uri};
 use serde_json::{Value as Json, json};
 
 use super::page::Page;
-use super::{Shared, http, now};
+use super::{Shared, http, limits, now};
 use crate::measure::Limit;
 
 mod admit;
@@ -65,8 +65,9 @@ async fn report(
         return refusal;
     }
     let Some(report) = http::report(&shared, true).await else {
-        return http::answer(false, &json!({"error": "the server is about to end"}));
+        return http::answer(false, &json!({"error": "there is nothing to be served at present"}));
     };
+    let limits = limits::all(&shared);
     let mut body = serde_json::to_value(report).unwrap_or(Json::Null);
     let load = |value: &std::sync::atomic::AtomicU64| value.load(Ordering::Relaxed);
     let traffic = &shared.traffic;
@@ -79,9 +80,13 @@ async fn report(
         "framesOut": load(&traffic.frames_out),
         "bytesIn": load(&traffic.bytes_in),
         "framesIn": load(&traffic.frames_in),
-        "refused": shared.measures.refused.of(Limit::Connections),
+        "refused": shared.measures.hits.of(Limit::Connections),
         "open": shared.open.load(Ordering::Relaxed),
     });
+    let limit = |(limit, value, hits): (Limit, Option<u64>, u64)| {
+        (limit.name().to_owned(), json!({"limit": value, "hits": hits}))
+    };
+    body["limits"] = Json::Object(limits.into_iter().map(limit).collect());
     body["tables"] = tables(&shared.database.schema());
     http::answer(true, &body)
 }

@@ -5,14 +5,18 @@ use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
+use super::super::told::of_postgres;
 use super::super::{Crud, Written, failure};
 use super::statement::Statement;
+use crate::fault::concealed;
 
 /// How a transaction ended, with the session as it was before.
 pub(super) enum Outcome {
     Done(Written),
     /// Others got in the way; the same may go well now.
     Conflict,
+    /// The client group belongs to somebody else.
+    OtherUser,
     /// A statement failed, and nothing has changed.
     Failed {
         /// What the server said.
@@ -36,13 +40,15 @@ pub(super) async fn attempt(
     crud: &Crud,
     statements: &[Statement],
     failed: Option<&str>,
+    tells_all: bool,
 ) -> Result<Outcome, Broken> {
     let ended = match transaction(session, schema, crud, statements, failed).await {
-        Ok(Some(written)) => match session.batch_execute("COMMIT").await {
+        Ok(Step::Written(written)) => match session.batch_execute("COMMIT").await {
             Ok(()) => return Ok(Outcome::Done(written)),
             Err(error) => Err(error),
         },
-        Ok(None) => Ok(()),
+        Ok(Step::NotNext) => Ok(false),
+        Ok(Step::OtherUser) => Ok(true),
         Err(error) => Err(error),
     };
     if let Err(error) = &ended {
@@ -50,8 +56,8 @@ pub(super) async fn attempt(
     }
     session.batch_execute("ROLLBACK").await.map_err(|error| Broken::new(&error))?;
     match ended {
-        // Not next in line.
-        Ok(()) => place(session, schema, crud).await.map_err(|error| Broken::new(&error)),
+        Ok(true) => Ok(Outcome::OtherUser),
+        Ok(false) => place(session, schema, crud).await.map_err(|error| Broken::new(&error)),
         Err(error) if is_conflict(&error) => Ok(Outcome::Conflict),
         // Not even the failure could be taken note of.
         Err(error) if failed.is_some() => Err(Broken::new(&error)),
@@ -59,34 +65,49 @@ pub(super) async fn attempt(
             let code = error.code().map_or("", |code| code.code());
             // Syntax errors and violated access rules, but for missing privileges.
             let of_schema = code.starts_with("42") && code != "42501";
-            Ok(Outcome::Failed { message: said(&error), of_schema })
+            Ok(Outcome::Failed { message: told(&error, code, tells_all), of_schema })
         }
     }
 }
 
-/// All but the end of the transaction. Nothing where the mutation is not next in line.
+/// What a transaction has come to before its end.
+enum Step {
+    Written(Written),
+    /// The mutation is not next in line.
+    NotNext,
+    /// The client group belongs to somebody else.
+    OtherUser,
+}
+
+/// All but the end of the transaction.
 async fn transaction(
     session: &Session,
     schema: &str,
     crud: &Crud,
     statements: &[Statement],
     failed: Option<&str>,
-) -> Result<Option<Written>, Error> {
+) -> Result<Step, Error> {
     session.batch_execute("BEGIN ISOLATION LEVEL SERIALIZABLE").await?;
     let sql = format!(
         "INSERT INTO \"{schema}\".clients AS known \
            (\"clientGroupID\", \"clientID\", \"lastMutationID\", \"userID\") VALUES ($1, $2, 1, $3) \
          ON CONFLICT (\"clientGroupID\", \"clientID\") DO UPDATE \
            SET \"lastMutationID\" = known.\"lastMutationID\" + 1, \
-               \"userID\" = COALESCE(EXCLUDED.\"userID\", known.\"userID\") \
-         RETURNING \"lastMutationID\""
+               \"userID\" = COALESCE(known.\"userID\", EXCLUDED.\"userID\") \
+         RETURNING \"lastMutationID\", EXISTS (SELECT 1 FROM \"{schema}\".clients AS other \
+           WHERE other.\"clientGroupID\" = $1 AND other.\"userID\" IS NOT NULL \
+             AND other.\"userID\" IS DISTINCT FROM $3)"
     );
     let client: [(&(dyn ToSql + Sync), Type); 3] =
         [(&crud.group, Type::TEXT), (&crud.client, Type::TEXT), (&crud.user, Type::TEXT)];
     let counted = session.query_typed(&sql, &client).await?;
-    let number: i64 = counted.first().map_or(0, |row| row.get(0));
+    let (number, is_anothers): (i64, bool) =
+        counted.first().map_or((0, false), |row| (row.get(0), row.get(1)));
+    if is_anothers {
+        return Ok(Step::OtherUser);
+    }
     if number != crud.mutation_id {
-        return Ok(None);
+        return Ok(Step::NotNext);
     }
     let Some(message) = failed else {
         for Statement { sql, values } in statements {
@@ -94,7 +115,7 @@ async fn transaction(
                 values.iter().map(|value| (value as &(dyn ToSql + Sync), Type::TEXT)).collect();
             session.query_typed(sql, &values).await?;
         }
-        return Ok(Some(Written::Applied));
+        return Ok(Step::Written(Written::Applied));
     };
     let sql = format!(
         "INSERT INTO \"{schema}\".mutations \
@@ -110,7 +131,7 @@ async fn transaction(
         (&result, Type::TEXT),
     ];
     session.query_typed(&sql, &row).await?;
-    Ok(Some(Written::Refused { message: message.to_owned() }))
+    Ok(Step::Written(Written::Refused { message: message.to_owned() }))
 }
 
 /// Where a mutation that is not next stands.
@@ -159,9 +180,12 @@ impl Broken {
     }
 }
 
-/// What the server said, for whoever wrote the mutation.
-fn said(error: &Error) -> String {
-    error.as_db_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
+/// What whoever wrote the mutation is told.
+fn told(error: &Error, code: &str, all: bool) -> String {
+    match error.as_db_error() {
+        Some(said) => of_postgres(code, said.message(), said.constraint(), all),
+        None => concealed("the database cannot be asked", error),
+    }
 }
 
 /// An error with its cause, for operators.

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::super::apply::{Author, Failure, apply};
 use super::super::sqlite::blocking;
+use super::super::told::told;
 use super::super::{Crud, WriteError, Written, unavailable};
 use super::Inner;
 use crate::rules::Rules;
@@ -78,9 +79,7 @@ impl Inner {
     /// Applies the operations to the replica and undoes them again.
     fn try_out(&self, crud: &Crud, rules: &Rules) -> Result<Judged, WriteError> {
         let Ok(ops) = &crud.ops else { return Ok(Judged::Allowed) };
-        let is_internal = |table: &str| {
-            table.split_once('.').is_some_and(|(schema, _)| self.app.owns_schema(schema))
-        };
+        let is_internal = |table: &str| super::is_internal(&self.app, table);
         let author = Author { rules, claims: &crud.claims, is_internal: &is_internal };
         let mut applied = None;
         let undone = self.replica.transaction(|tx| {
@@ -90,7 +89,9 @@ impl Inner {
         match (applied, undone) {
             (Some(Ok(())), _) => Ok(Judged::Allowed),
             (Some(Err(Failure::Refused(message))), _) => Ok(Judged::Refused(message)),
-            (Some(Err(Failure::Engine(error))), _) => Ok(Judged::Refused(error.to_string())),
+            (Some(Err(Failure::Engine(error))), _) => {
+                Ok(Judged::Refused(told(&error, rules.allows_all())))
+            }
             (None, Err(error)) => Err(unavailable(error)),
             (None, Ok(())) => Err(unavailable("the replica took no transaction")),
         }

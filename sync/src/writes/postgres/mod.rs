@@ -51,6 +51,14 @@ pub const SESSIONS: usize = 4;
 /// How often a transaction is tried that others get in the way of.
 const ATTEMPTS: u32 = 12;
 
+/// Whether a table of the replica is not for clients, whatever rules say.
+#[must_use]
+pub fn is_internal(app: &App, table: &str) -> bool {
+    let schema = table.split_once('.').map(|(schema, _)| schema);
+    schema.is_some_and(|schema| app.owns_schema(schema) || schema == "penstock")
+        || super::sqlite::is_internal(table)
+}
+
 /// Writes into a Postgres database. Cheap to clone.
 #[derive(Clone)]
 pub struct PostgresWriter(Arc<Inner>);
@@ -132,7 +140,8 @@ impl Inner {
         for number in 0..ATTEMPTS {
             let mut session = self.pool.take().await.map_err(unavailable)?;
             let failed = problem.as_deref();
-            let tried = attempt::attempt(&session, &schema, crud, &statements, failed).await;
+            let all = self.rules.get().allows_all();
+            let tried = attempt::attempt(&session, &schema, crud, &statements, failed, all).await;
             if tried.is_ok() {
                 session.give_back();
             }
@@ -156,6 +165,7 @@ impl Inner {
                 },
                 // A session that waited may have lost its server. Whether it committed, the number tells.
                 Err(Broken { lost: true, .. }) if !connected_again => connected_again = true,
+                Ok(Outcome::OtherUser) => return Err(WriteError::OtherUser),
                 Err(broken) => return Err(unavailable(broken.reason)),
             }
         }
@@ -231,6 +241,10 @@ impl Writer for PostgresWriter {
 
     fn forget(&self, group: String, client: String, up_to: i64) -> Answer<'_, ()> {
         Box::pin(Arc::clone(&self.0).forget(group, client, up_to))
+    }
+
+    fn is_internal(&self, table: &str) -> bool {
+        is_internal(&self.0.app, table)
     }
 
     fn bookkeeping(&self) -> Bookkeeping {
