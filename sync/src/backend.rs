@@ -131,7 +131,7 @@ impl Backend {
         if limit.allow(&whose, now) {
             return Ok(());
         }
-        self.measures.refused.note(Limit::MutationRate);
+        self.measures.hits.note(Limit::MutationRate);
         self.came_to(job, std::slice::from_ref(mutation), Outcome::RateLimited);
         let client = (job.push.group_id.clone(), mutation.client_id.clone());
         self.limited.lock().unwrap_or_else(PoisonError::into_inner).insert(client);

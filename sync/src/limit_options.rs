@@ -167,10 +167,10 @@ mod tests {
             assert_eq!(changed.len(), 1, "{name}: {changed:?}");
             assert_eq!(changed[0].1.1.to_string(), value, "{name}");
             let plain = |text: &str| text.replace("max-", "").replace(['-', '_'], "");
-            let (option, limit) = (plain(&name), plain(changed[0].1.0));
+            let (option, limit) = (plain(&name), plain(changed[0].1.0.name()));
             let same =
                 option == limit || (option, limit) == ("messagebytes".into(), "framebytes".into());
-            assert!(same, "{name} is {}", changed[0].1.0);
+            assert!(same, "{name} is {}", changed[0].1.0.name());
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::options::InspectOptions;
 use crate::protocol::cookie::Tag;
 use crate::rules::SharedRules;
 use crate::server::{self, Health, Server};
-use crate::store::{SqliteStore, StoreThread};
+use crate::store::{Retention, SqliteStore, StoreThread};
 use crate::writes::Bookkeeping;
 
 /// Options by which clients are served.
@@ -33,6 +33,9 @@ pub struct ServeOptions {
     /// File in which client groups are kept over restarts; without it, clients are sent everything anew
     #[arg(long, env = "PENSTOCK_STATE", value_name = "FILE")]
     pub state: Option<PathBuf>,
+    /// For how many days client groups are kept that nobody uses; one that comes back later is sent everything anew
+    #[arg(long, env = "PENSTOCK_KEEP_GROUPS", default_value_t = 30, value_name = "DAYS")]
+    pub keep_groups: u32,
     /// How long a client group stays live that nobody is connected to, in seconds
     #[arg(long, env = "PENSTOCK_LINGER", default_value_t = 10, value_name = "S")]
     pub linger: u64,
@@ -77,7 +80,7 @@ impl ServeOptions {
         health: Arc<dyn Health>,
     ) -> Result<Server, String> {
         let store = match &self.state {
-            Some(path) => SqliteStore::open(path)?,
+            Some(path) => SqliteStore::open(path, Retention::days(self.keep_groups))?,
             None => SqliteStore::in_memory()?,
         };
         let writer = backend.writer.clone();
@@ -86,8 +89,7 @@ impl ServeOptions {
             is_internal: Box::new(move |table| {
                 writer.as_ref().is_some_and(|writer| writer.is_internal(table))
             }),
-            tells_names: rules.get().allows_all(),
-            read_rules: Box::new(move |ast, claims| rules.get().read(ast, claims)),
+            read_rules: Box::new(rules),
             bookkeeping: Some(hub::Bookkeeping {
                 clients_table: tables.clients_table,
                 mutations_table: tables.mutations_table,

@@ -2,6 +2,8 @@
 
 #[path = "operations/backup.rs"]
 mod backup;
+#[path = "operations/deployed.rs"]
+mod deployed;
 #[path = "operations/kept.rs"]
 mod kept;
 #[path = "operations/logs.rs"]

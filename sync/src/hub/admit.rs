@@ -13,6 +13,7 @@ use super::queries::Refusal;
 use super::stored::text_sum as sum;
 use super::{Hub, Outputs};
 use crate::fault::concealed;
+use crate::measure::Limit;
 use crate::protocol::ConnectionId;
 use crate::protocol::connect::ConnectRequest;
 use crate::protocol::error::{ErrorBody, ErrorKind};
@@ -73,7 +74,7 @@ impl Hub {
             ("wsid", &request.wsid),
         ];
         if let Some((name, _)) = names.into_iter().find(|(_, text)| text.len() > most) {
-            self.hit("name_bytes");
+            self.hit(Limit::NameBytes);
             let message = format!("{name} is longer than {most} bytes");
             return Err(ErrorBody::new(ErrorKind::InvalidConnectionRequest, message));
         }
@@ -86,13 +87,13 @@ impl Hub {
             if self.groups.len() < limits.groups {
                 return Ok(());
             }
-            self.hit("groups");
+            self.hit(Limit::Groups);
             return Err(full(format!("{} client groups are served already", limits.groups)));
         };
         let known = group.clients.get(&request.client_id);
         let is_new = known.is_none_or(|client| client.desires.is_empty());
         if is_new && group.active_clients() >= limits.clients {
-            self.hit("clients");
+            self.hit(Limit::Clients);
             return Err(full(format!("the client group has {} clients already", limits.clients)));
         }
         Ok(())
@@ -110,7 +111,7 @@ impl Hub {
             hub.connections.get(&number).map_or(0, |of| of.queued.load(Ordering::Relaxed))
         };
         if queued(self) > limits.queued_bytes.saturating_mul(2) {
-            self.hit("queued_bytes");
+            self.hit(Limit::QueuedBytes);
             let text = "the client does not read what it is sent; connect again";
             self.end(number, &ErrorBody::new(ErrorKind::Rebalance, text), outputs);
             return false;
@@ -139,7 +140,7 @@ impl Hub {
             _ => Ok(()),
         };
         let Err(problem) = admitted else { return true };
-        self.hit("name_bytes");
+        self.hit(Limit::NameBytes);
         self.refuse_message(number, &problem, outputs);
         false
     }
@@ -181,7 +182,7 @@ impl Hub {
         let limit = self.options.limits.query_bytes;
         let bytes = ast.to_string().len();
         if bytes > limit {
-            self.hit("query_bytes");
+            self.hit(Limit::QueryBytes);
             return Err(("app", format!("a query may have {limit} bytes, this has {bytes}")));
         }
         let mut tables = Vec::new();
@@ -197,16 +198,18 @@ impl Hub {
         let message = match error {
             Error::TooCostly { what, .. } => {
                 let limit = match *what {
-                    "rows" => "rows",
-                    what if what.starts_with("milliseconds") => "hydration_ms",
-                    _ => "hydration_reads",
+                    "rows" => Limit::Rows,
+                    what if what.starts_with("milliseconds") => Limit::HydrationTime,
+                    _ => Limit::HydrationReads,
                 };
                 self.hit(limit);
                 let message = error.to_string();
                 self.costly.note(key, &message);
                 message
             }
-            Error::Query(_) | Error::UnknownTable { .. } if self.options.tells_names => {
+            Error::Query(_) | Error::UnknownTable { .. }
+                if self.options.read_rules.allows_all() =>
+            {
                 error.to_string()
             }
             other => concealed("the query cannot be answered", other),
@@ -221,7 +224,7 @@ impl Hub {
         let over: Vec<Arc<str>> = self.touched.keys().filter(is_over).cloned().collect();
         for id in over {
             while let Some(hash) = self.groups.get(&id).and_then(|group| self.largest(group)) {
-                self.hit("rows");
+                self.hit(Limit::Rows);
                 let message = format!(
                     "a client group may have {limit} rows; with this query it has come to more"
                 );

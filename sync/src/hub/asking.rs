@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use super::connection::For;
 use super::group::{GroupQuery, QueryState};
 use super::{Hub, Meanings, Now, Output, Outputs, Transform};
+use crate::measure::Limit;
 use crate::protocol::ConnectionId;
 use crate::protocol::error::{ErrorBody, ErrorKind};
 use crate::protocol::upstream::Wanted;
@@ -63,7 +64,7 @@ impl Hub {
     ) -> Option<u64> {
         let open = self.transforms.values().filter(|asked| asked.connection == number).count();
         if open >= self.options.limits.questions {
-            self.hit("questions");
+            self.hit(Limit::Questions);
             let message = "too many questions to the application are open; connect again";
             self.end(number, &ErrorBody::new(ErrorKind::Rebalance, message), outputs);
             return None;

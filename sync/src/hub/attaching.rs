@@ -216,8 +216,7 @@ impl Hub {
                 self.groups.get(&user.group).is_some_and(|group| group.rows.len() > limit);
         }
         if is_too_much {
-            self.measures.refused.note(Limit::Rows);
-            self.hit("rows");
+            self.hit(Limit::Rows);
             let message =
                 format!("a client group may have {limit} rows; with this query it has more");
             self.refuse(&user.group, hash, "", ("app", message), None, outputs);

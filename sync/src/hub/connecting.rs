@@ -305,17 +305,15 @@ impl Hub {
             let waited = now.mono_ms.saturating_sub(connection.since_ms);
             if behind.is_some_and(|behind| behind > limits.behind_ms) {
                 let message = "the client does not read what it is sent; connect again";
-                self.measures.refused.note(Limit::BehindTime);
                 ends.push((
                     *number,
                     ErrorBody::new(ErrorKind::Rebalance, message),
-                    Some("behind_ms"),
+                    Some(Limit::BehindTime),
                 ));
             } else if !connection.has_initialised && waited > limits.initialise_ms {
                 let message = "the client has not said what it wants; connect again";
-                self.measures.refused.note(Limit::InitialiseTime);
                 let error = ErrorBody::new(ErrorKind::Rebalance, message);
-                ends.push((*number, error, Some("initialise_ms")));
+                ends.push((*number, error, Some(Limit::InitialiseTime)));
             } else if connection.claims.expires().is_some_and(|at| at * 1000.0 < now.unix_ms as f64)
             {
                 let message = "the token has expired; connect with a new one";

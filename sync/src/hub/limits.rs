@@ -6,6 +6,7 @@ use penstock::Budget;
 use serde_json::Value as Json;
 
 use super::Hub;
+use crate::measure::Limit;
 
 /// Limits; each names what is refused when it is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,25 +77,25 @@ impl Default for Limits {
 impl Limits {
     /// All of them by name.
     #[must_use]
-    pub fn named(&self) -> Vec<(&'static str, u64)> {
+    pub fn named(&self) -> Vec<(Limit, u64)> {
         let number = |limit: usize| u64::try_from(limit).unwrap_or(u64::MAX);
         vec![
-            ("groups", number(self.groups)),
-            ("clients", number(self.clients)),
-            ("queries", number(self.queries)),
-            ("rows", number(self.rows)),
-            ("query_bytes", number(self.query_bytes)),
-            ("group_query_bytes", number(self.group_query_bytes)),
-            ("query_depth", number(self.query_depth)),
-            ("query_subqueries", number(self.query_subqueries)),
-            ("hydration_reads", number(self.hydration_reads)),
-            ("hydration_ms", self.hydration_ms),
-            ("name_bytes", number(self.name_bytes)),
-            ("initial_bytes", number(self.initial_bytes)),
-            ("questions", number(self.questions)),
-            ("queued_bytes", number(self.queued_bytes)),
-            ("behind_ms", self.behind_ms),
-            ("initialise_ms", self.initialise_ms),
+            (Limit::Groups, number(self.groups)),
+            (Limit::Clients, number(self.clients)),
+            (Limit::Queries, number(self.queries)),
+            (Limit::Rows, number(self.rows)),
+            (Limit::QueryBytes, number(self.query_bytes)),
+            (Limit::GroupQueryBytes, number(self.group_query_bytes)),
+            (Limit::QueryDepth, number(self.query_depth)),
+            (Limit::QuerySubqueries, number(self.query_subqueries)),
+            (Limit::HydrationReads, number(self.hydration_reads)),
+            (Limit::HydrationTime, self.hydration_ms),
+            (Limit::NameBytes, number(self.name_bytes)),
+            (Limit::InitialBytes, number(self.initial_bytes)),
+            (Limit::Questions, number(self.questions)),
+            (Limit::QueuedBytes, number(self.queued_bytes)),
+            (Limit::BehindTime, self.behind_ms),
+            (Limit::InitialiseTime, self.initialise_ms),
         ]
     }
 
@@ -109,7 +110,7 @@ impl Limits {
     }
 
     /// The first limit of its form that a query passes: its name, and what to say.
-    pub(super) fn passed_by(&self, ast: &Json) -> Option<(&'static str, String)> {
+    pub(super) fn passed_by(&self, ast: &Json) -> Option<(Limit, String)> {
         let mut size = Size::default();
         size.query(ast, 1);
         let Limits { query_depth, query_subqueries, .. } = *self;
@@ -117,14 +118,14 @@ impl Limits {
             let text = format!(
                 "a query may be nested {query_depth} deep, conditions and subqueries together; this is deeper"
             );
-            return Some(("query_depth", text));
+            return Some((Limit::QueryDepth, text));
         }
         (size.subqueries > query_subqueries).then(|| {
             let text = format!(
                 "a query may have {query_subqueries} related lists and EXISTS, this has {}",
                 size.subqueries
             );
-            ("query_subqueries", text)
+            (Limit::QuerySubqueries, text)
         })
     }
 }
@@ -186,8 +187,8 @@ fn tables_within<'q>(condition: &'q Json, tables: &mut Vec<&'q str>) {
 
 impl Hub {
     /// Notes that a limit was hit.
-    pub(super) fn hit(&mut self, limit: &'static str) {
-        *self.counters.limit_hits.entry(limit).or_default() += 1;
+    pub(super) fn hit(&self, limit: Limit) {
+        self.measures.hits.note(limit);
     }
 }
 
@@ -214,17 +215,17 @@ mod tests {
         let limits = Limits { query_depth: 10, query_subqueries: 9, ..Limits::default() };
         let passed = |ast: &Json| limits.passed_by(ast).map(|(name, _)| name);
         assert_eq!(passed(&nested(10)), None);
-        assert_eq!(passed(&nested(11)), Some("query_depth"));
+        assert_eq!(passed(&nested(11)), Some(Limit::QueryDepth));
         let deep = (1..12).fold(
             json!({"type": "or", "conditions": []}),
             |within, _| json!({"type": "and", "conditions": [within]}),
         );
-        assert_eq!(passed(&json!({"table": "t", "where": deep})), Some("query_depth"));
+        assert_eq!(passed(&json!({"table": "t", "where": deep})), Some(Limit::QueryDepth));
         let wide = |count| {
             let related = vec![json!({"subquery": {"table": "t"}}); count];
             json!({"table": "t", "related": related})
         };
-        assert_eq!((passed(&wide(9)), passed(&wide(10))), (None, Some("query_subqueries")));
+        assert_eq!((passed(&wide(9)), passed(&wide(10))), (None, Some(Limit::QuerySubqueries)));
         assert_eq!(passed(&json!([{"related": 7}, "where"])), None);
     }
 

@@ -80,8 +80,17 @@ use live::{Advanced, Lives};
 /// Called, by any thread, when there is something for [`Input::Data`].
 pub type Wake = Arc<dyn Fn() + Send + Sync>;
 
-/// Compiles who may read what into an ad-hoc query.
-pub type ReadRules = Box<dyn Fn(&Json, &Claims) -> Json + Send>;
+/// Who may read what by ad-hoc queries.
+pub trait ReadRules: Send {
+    /// Compiles it into a query.
+    fn compile(&self, ast: &Json, claims: &Claims) -> Json;
+
+    /// Whether everybody may read everything, so that errors of queries may name tables and columns.
+    fn allows_all(&self) -> bool;
+
+    /// A number that is another once the rules are others.
+    fn generation(&self) -> u64;
+}
 
 /// Whether a table is not for clients, whatever rules say.
 pub type IsInternal = Box<dyn Fn(&str) -> bool + Send>;
@@ -100,12 +109,9 @@ pub struct Options {
     /// What is refused.
     pub limits: Limits,
     /// Who may read what by ad-hoc queries.
-    pub read_rules: ReadRules,
+    pub read_rules: Box<dyn ReadRules>,
     /// Tables that no query of a client may read, named queries included.
     pub is_internal: IsInternal,
-    /// Whether clients may know the names of all other tables and columns: then errors of queries name
-    /// them.
-    pub tells_names: bool,
     /// Where mutations are accounted for, if they are.
     pub bookkeeping: Option<Bookkeeping>,
     /// Whether the application can be asked what named queries mean.
@@ -207,6 +213,8 @@ pub struct Hub {
     next_transform: u64,
     costly: admit::Costly,
     schema: penstock::Schema,
+    /// Of the rules that queries were last compiled with.
+    rules: u64,
     counters: Counters,
     measures: Arc<Measures>,
 }
@@ -216,6 +224,7 @@ impl Hub {
     #[must_use]
     pub fn new(database: Database, options: Options, wake: Wake) -> Hub {
         let schema = database.schema();
+        let rules = options.read_rules.generation();
         Hub {
             options,
             lives: Lives::new(database, wake),
@@ -229,6 +238,7 @@ impl Hub {
             next_transform: 1,
             costly: admit::Costly::default(),
             schema,
+            rules,
             counters: Counters::default(),
             measures: Arc::default(),
         }
@@ -313,6 +323,7 @@ impl Hub {
                 return Ok(());
             }
         }
+        self.follow_rules(outputs);
         if is_turn {
             self.fill(outputs);
         }

@@ -34,22 +34,22 @@ impl Wanted {
 
 impl Group {
     /// Why a query of so many bytes cannot be added, if it cannot: the limit, and what to say.
-    fn is_full(&self, limits: &Limits, bytes: usize) -> Option<(&'static str, String)> {
+    fn is_full(&self, limits: &Limits, bytes: usize) -> Option<(Limit, String)> {
         let Limits { queries, query_bytes, group_query_bytes, .. } = *limits;
         if self.queries.len() >= queries {
             let text = format!("a client group may have {queries} queries; this is one more");
-            return Some(("queries", text));
+            return Some((Limit::Queries, text));
         }
         if bytes > query_bytes {
             let text = format!("a query may have {query_bytes} bytes, this has {bytes}");
-            return Some(("query_bytes", text));
+            return Some((Limit::QueryBytes, text));
         }
         let held: usize = self.queries.values().map(|query| query.bytes).sum();
         (held + bytes > group_query_bytes).then(|| {
             let text = format!(
                 "the queries of a client group may have {group_query_bytes} bytes; with this they have more"
             );
-            ("group_query_bytes", text)
+            (Limit::GroupQueryBytes, text)
         })
     }
 }
@@ -125,10 +125,6 @@ impl Hub {
         if !group.queries.contains_key(hash)
             && let Some((limit, message)) = group.is_full(&self.options.limits, bytes)
         {
-            match limit {
-                "queries" => self.measures.refused.note(Limit::Queries),
-                _ => self.measures.refused.note(Limit::QueryBytes),
-            }
             self.hit(limit);
             self.refuse(id, hash, "", ("app", message), Some(number), outputs);
             return false;
@@ -165,7 +161,7 @@ impl Hub {
         claims: &Claims,
     ) -> Result<(), Refusal> {
         self.admit_query(ast)?;
-        let compiled = (self.options.read_rules)(ast, claims);
+        let compiled = self.options.read_rules.compile(ast, claims);
         self.serve(id, hash, &compiled)
     }
 
@@ -270,7 +266,26 @@ impl Hub {
         if group.claims == claims && group.remembered.is_none() {
             return;
         }
-        group.claims = claims.clone();
+        group.claims = claims;
+        self.compile_anew(id, outputs);
+    }
+
+    /// Applies rules that are others than they were to the queries of all groups.
+    pub(super) fn follow_rules(&mut self, outputs: &mut Outputs) {
+        let generation = self.options.read_rules.generation();
+        if std::mem::replace(&mut self.rules, generation) == generation {
+            return;
+        }
+        let ids: Vec<Arc<str>> = self.groups.keys().cloned().collect();
+        for id in ids {
+            self.compile_anew(&id, outputs);
+        }
+    }
+
+    /// Has the queries that a group's clients state served under the rules as they are.
+    fn compile_anew(&mut self, id: &Arc<str>, outputs: &mut Outputs) {
+        let Some(group) = self.groups.get(id) else { return };
+        let claims = group.claims.clone();
         let asts: Vec<(String, Json)> = group
             .queries
             .iter()

@@ -1,7 +1,5 @@
 //! What is going on, for people and for metrics.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
 use super::Hub;
@@ -33,8 +31,6 @@ pub struct Counters {
     pub refused_queries: u64,
     /// Errors that were told to clients.
     pub errors: u64,
-    /// How often limits were hit, by name.
-    pub limit_hits: BTreeMap<&'static str, u64>,
     /// Faults of the store of groups.
     pub store_errors: u64,
     /// The last of them.
@@ -52,8 +48,6 @@ pub struct Report {
     pub groups: Vec<GroupReport>,
     /// Live queries, each once for all groups.
     pub live_queries: usize,
-    /// Limits of the hub, by name.
-    pub limits: BTreeMap<&'static str, u64>,
 }
 
 /// How much there is now.
@@ -255,7 +249,6 @@ impl Hub {
             connections: connections.collect(),
             groups: groups.collect(),
             live_queries: self.lives.len(),
-            limits: self.options.limits.named().into_iter().collect(),
         }
     }
 }

@@ -164,6 +164,9 @@ impl Hub {
     /// Saves a group that nobody is connected to, and lets go of it. Without a store it is forgotten.
     pub(super) fn park(&mut self, now: Now, id: &Arc<str>) {
         self.save(now, std::slice::from_ref(id));
+        if let Some(store) = self.options.store.as_mut() {
+            store.let_go(id);
+        }
         let Some(group) = self.groups.remove(id) else { return };
         self.touched.remove(id);
         self.forget_attaching(id);

@@ -29,6 +29,12 @@ pub trait GroupStore: Send {
     /// [whole](GroupChanges::is_whole).
     fn save(&mut self, changes: Vec<GroupChanges>) -> Result<(), String>;
 
+    /// A group is not live any more: until it is loaded again nothing of it is saved, and it may be forgotten
+    /// if that is long from now.
+    fn let_go(&mut self, id: &str) {
+        let _ = id;
+    }
+
     /// Groups of which something could not be kept since this was last asked, and why: they have to be
     /// told whole.
     fn failures(&mut self) -> Vec<(String, String)> {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`exposition`] | the text format, each family once and described |
 //! | [`histogram`] | how long things took |
-//! | [`limit`] | what was refused, by which limit |
+//! | [`limit`] | limits by name, and how often each was hit |
 //! | [`outcome`] | what became of mutations |
 
 pub mod exposition;
@@ -20,14 +20,14 @@ use parking_lot::Mutex;
 use crate::protocol::error::ErrorKind;
 pub use exposition::Exposition;
 pub use histogram::Histogram;
-pub use limit::{Limit, Refusals};
+pub use limit::{Hits, Limit};
 pub use outcome::{Kind, Mutations, Outcome};
 
 /// What all parts of a server count together. Counting costs an atomic addition or two.
 #[derive(Debug, Default)]
 pub struct Measures {
-    /// What was refused.
-    pub refused: Refusals,
+    /// Which limits were hit.
+    pub hits: Hits,
     /// What became of mutations.
     pub mutations: Mutations,
     /// How often a transaction of a mutation was begun again because others got in its way.
@@ -65,7 +65,6 @@ impl Measures {
         for (kind, count) in self.errors() {
             errors.sample(&[("kind", kind)], count as f64);
         }
-        self.refused.write(into);
         self.mutations.write(into);
         into.counter(
             "penstock_mutation_conflicts_total",

@@ -19,23 +19,25 @@
 //! | `parse` | the JSON form, checked |
 //! | `bind` | claims, and what a row was before, put in as constants |
 //! | `read` | rules compiled into a query at every level |
+//! | `shared` | rules that are replaced while they are used |
 //! | `write` | a row against the rules for writing it |
 
 mod bind;
 mod parse;
 mod read;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod write;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
 
 use penstock::{Database, Query};
 use serde_json::{Map, Value as Json, json};
 
 use crate::claims::Claims;
 pub use parse::RulesError;
+pub use shared::SharedRules;
 pub use write::{RowCheck, Stage};
 
 /// Who may read and write which rows.
@@ -45,32 +47,6 @@ pub struct Rules {
     tables: BTreeMap<String, TableRules>,
     /// Whether everybody may do everything, whatever the tables say.
     everything: bool,
-}
-
-/// Rules that may be replaced while they are used. Cheap to clone: clones are the same.
-#[derive(Clone, Debug)]
-pub struct SharedRules(Arc<RwLock<Arc<Rules>>>);
-
-impl SharedRules {
-    /// The first rules.
-    #[must_use]
-    pub fn new(rules: Rules) -> SharedRules {
-        SharedRules(Arc::new(RwLock::new(Arc::new(rules))))
-    }
-
-    /// The rules as they are now.
-    #[must_use]
-    pub fn get(&self) -> Arc<Rules> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Replaces them, and says whether they are others than before.
-    pub fn set(&self, rules: Rules) -> bool {
-        let mut held = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let other = **held != rules;
-        *held = Arc::new(rules);
-        other
-    }
 }
 
 /// The rules of one table.

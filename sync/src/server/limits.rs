@@ -1,12 +1,10 @@
 //! What the server refuses at its sockets: limits, each with a name, and how often each was hit.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::Shared;
-use crate::hub::Counters;
-use crate::measure::Exposition;
+use crate::measure::{Exposition, Limit};
 
 /// Limits of sockets; each names what is refused when it is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,18 +48,18 @@ impl Default for Limits {
 impl Limits {
     /// All of them by name.
     #[must_use]
-    pub fn named(&self) -> Vec<(&'static str, u64)> {
+    pub fn named(&self) -> Vec<(Limit, u64)> {
         let number = |limit: usize| u64::try_from(limit).unwrap_or(u64::MAX);
         let ms = |limit: Duration| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         vec![
-            ("connections", number(self.connections)),
-            ("header_bytes", number(self.header_bytes)),
-            ("header_ms", ms(self.header_time)),
-            ("frame_bytes", number(self.frame_bytes)),
-            ("unhandled_bytes", number(self.unhandled_bytes)),
-            ("quiet_ms", ms(self.quiet)),
-            ("silent_ms", ms(self.silent)),
-            ("write_ms", ms(self.write_time)),
+            (Limit::Connections, number(self.connections)),
+            (Limit::HeaderBytes, number(self.header_bytes)),
+            (Limit::HeaderTime, ms(self.header_time)),
+            (Limit::FrameBytes, number(self.frame_bytes)),
+            (Limit::UnhandledBytes, number(self.unhandled_bytes)),
+            (Limit::Quiet, ms(self.quiet)),
+            (Limit::Silence, ms(self.silent)),
+            (Limit::WriteTime, ms(self.write_time)),
         ]
     }
 
@@ -77,53 +75,28 @@ impl Limits {
     }
 }
 
-/// How often limits were hit.
-#[derive(Debug, Default)]
-pub(crate) struct Hits {
-    pub(crate) connections: AtomicU64,
-    pub(crate) frame_bytes: AtomicU64,
-    pub(crate) unhandled_bytes: AtomicU64,
-    pub(crate) silent: AtomicU64,
-    pub(crate) write: AtomicU64,
-}
-
-impl Hits {
-    fn named(&self) -> [(&'static str, u64); 5] {
-        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        [
-            ("connections", load(&self.connections)),
-            ("frame_bytes", load(&self.frame_bytes)),
-            ("unhandled_bytes", load(&self.unhandled_bytes)),
-            ("silent_ms", load(&self.silent)),
-            ("write_ms", load(&self.write)),
-        ]
-    }
-}
-
-/// All limits, and how often those were hit that are counted: of sockets and of the hub.
-pub(super) fn all(shared: &Shared, counters: &Counters) -> BTreeMap<&'static str, (u64, u64)> {
-    let mut all = BTreeMap::new();
-    for (name, value) in shared.hub_limits.named().into_iter().chain(shared.limits.named()) {
-        all.insert(name, (value, 0));
-    }
-    let hits = counters.limit_hits.iter().map(|(name, value)| (*name, *value));
-    for (name, value) in hits.chain(shared.hits.named()) {
-        all.entry(name).or_default().1 = value;
-    }
-    all
+/// All limits of sockets and of the hub with their values, and of others what is known; and how often each
+/// was hit.
+pub(super) fn all(shared: &Shared) -> Vec<(Limit, Option<u64>, u64)> {
+    let values: BTreeMap<Limit, u64> =
+        shared.hub_limits.named().into_iter().chain(shared.limits.named()).collect();
+    let of = |limit| (limit, values.get(&limit).copied(), shared.measures.hits.of(limit));
+    Limit::ALL.into_iter().map(of).collect()
 }
 
 /// Writes them as metrics.
-pub(super) fn write(shared: &Shared, counters: &Counters, exposition: &mut Exposition) {
-    let all = all(shared, counters);
+pub(super) fn write(shared: &Shared, exposition: &mut Exposition) {
+    let all = all(shared);
     let family = exposition.family("gauge", "penstock_limit", "What is refused, by name.");
-    for (name, (value, _)) in &all {
-        family.sample(&[("limit", name)], *value as f64);
+    for (limit, value, _) in &all {
+        if let Some(value) = value {
+            family.sample(&[("limit", limit.name())], *value as f64);
+        }
     }
     let help = "How often a limit was hit.";
     let family = exposition.family("counter", "penstock_limit_hits_total", help);
-    for (name, (_, hits)) in &all {
-        family.sample(&[("limit", name)], *hits as f64);
+    for (limit, _, hits) in &all {
+        family.sample(&[("limit", limit.name())], *hits as f64);
     }
 }
 

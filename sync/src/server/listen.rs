@@ -45,8 +45,7 @@ pub(super) async fn listen(
         };
         if shared.open.fetch_add(1, Ordering::AcqRel) >= shared.limits.connections {
             shared.open.fetch_sub(1, Ordering::AcqRel);
-            shared.measures.refused.note(Limit::Connections);
-            shared.hits.connections.fetch_add(1, Ordering::Relaxed);
+            shared.measures.hits.note(Limit::Connections);
             // It is closed; clients come again.
             continue;
         }
@@ -84,7 +83,7 @@ async fn serve(
             if let Err(error) = ended
                 && let Some(limit) = limit_of(&error)
             {
-                measures.refused.note(limit);
+                measures.hits.note(limit);
             }
         }
         _ = ended.changed() => {

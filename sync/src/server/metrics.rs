@@ -22,7 +22,7 @@ pub(super) fn render(shared: &Shared, totals: &Totals, memory: Option<&MemoryUsa
     counts(&mut all, totals);
     traffic(&mut all, shared);
     shared.measures.write(&mut all);
-    super::limits::write(shared, &totals.counters, &mut all);
+    super::limits::write(shared, &mut all);
     memory_of(&mut all, totals, memory);
     shared.health.metrics(&mut all);
     all

@@ -73,7 +73,6 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     /// Those of the hub, to be shown.
     pub(crate) hub_limits: hub::Limits,
-    pub(crate) hits: limits::Hits,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) inspect: Inspect,
     pub(crate) pages: Vec<Page>,
@@ -153,7 +152,6 @@ impl Server {
             services: options.services,
             limits: Limits { connections, ..options.limits },
             hub_limits: options.hub.limits,
-            hits: limits::Hits::default(),
             health: options.health,
             inspect: options.inspect,
             pages: options.pages,

@@ -149,15 +149,13 @@ async fn read(
             Ok(Some(Ok(message))) => message,
             Ok(Some(Err(error))) => {
                 if is_too_large(&error) {
-                    shared.measures.refused.note(Limit::FrameBytes);
-                    shared.hits.frame_bytes.fetch_add(1, Ordering::Relaxed);
+                    shared.measures.hits.note(Limit::FrameBytes);
                 }
                 return;
             }
             Ok(None) => return,
             Err(_) => {
-                shared.hits.silent.fetch_add(1, Ordering::Relaxed);
-                return shared.measures.refused.note(Limit::Silence);
+                return shared.measures.hits.note(Limit::Silence);
             }
         };
         let bytes = match &message {
@@ -166,8 +164,7 @@ async fn read(
             _ => 0,
         };
         if bytes > limits.frame_bytes {
-            shared.measures.refused.note(Limit::FrameBytes);
-            shared.hits.frame_bytes.fetch_add(1, Ordering::Relaxed);
+            shared.measures.hits.note(Limit::FrameBytes);
             let reason = format!("a message may have {} bytes", limits.frame_bytes);
             // Who writes closes the socket then, unless it is closed.
             let _ = sender.send(Frame::Close(TOO_LARGE, reason));
@@ -203,7 +200,7 @@ async fn read(
         };
         let is_unreadable = matches!(input, Input::Unreadable { .. });
         if unhandled.available_permits() < limits.room_for(bytes) as usize {
-            shared.hits.unhandled_bytes.fetch_add(1, Ordering::Relaxed);
+            shared.measures.hits.note(Limit::UnhandledBytes);
         }
         let room = Arc::clone(&unhandled).acquire_many_owned(limits.room_for(bytes)).await;
         // It is never closed.
@@ -297,8 +294,7 @@ async fn write(
                         Ok(Ok(())) => {}
                         Ok(Err(_)) => return false,
                         Err(_) => {
-                            shared.hits.write.fetch_add(1, Ordering::Relaxed);
-                            shared.measures.refused.note(Limit::WriteTime);
+                            shared.measures.hits.note(Limit::WriteTime);
                             return false;
                         }
                     }
@@ -315,8 +311,7 @@ async fn write(
             Ok(Ok(())) => told.into_iter().for_each(|commit| measure(shared, commit)),
             Ok(Err(_)) => return false,
             Err(_) => {
-                shared.hits.write.fetch_add(1, Ordering::Relaxed);
-                shared.measures.refused.note(Limit::WriteTime);
+                shared.measures.hits.note(Limit::WriteTime);
                 return false;
             }
         }

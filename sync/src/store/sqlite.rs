@@ -7,18 +7,19 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Retention;
 use crate::hub::{GroupChanges, GroupStore, StoredGroup, StoredHead};
 
 /// The layout of the file. The first one, of whole groups as JSON, is given up for this; another is
 /// refused.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 const TABLES: &str = "
 DROP TABLE IF EXISTS client_group;
 CREATE TABLE client_group(
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, user TEXT, schema TEXT,
     version INTEGER NOT NULL, histories TEXT NOT NULL, floor INTEGER NOT NULL,
-    active_ms INTEGER NOT NULL);
+    active_ms INTEGER NOT NULL, used_day INTEGER NOT NULL);
 CREATE TABLE client(
     of INTEGER NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (of, name)) WITHOUT ROWID;
 CREATE TABLE query(
@@ -30,21 +31,26 @@ CREATE TABLE held(
     of INTEGER NOT NULL, tbl TEXT NOT NULL, key TEXT NOT NULL, sum BLOB, at INTEGER NOT NULL,
     PRIMARY KEY (of, tbl, key)) WITHOUT ROWID;";
 
+/// From the second layout to the third, which knows when a group was last used.
+const LAST_USE: &str = "ALTER TABLE client_group ADD COLUMN used_day INTEGER NOT NULL DEFAULT 0";
+
 /// A store in an SQLite file.
 #[derive(Debug)]
 pub struct SqliteStore {
     connection: Connection,
+    retention: Retention,
 }
 
 impl SqliteStore {
-    /// Opens or creates a file.
+    /// Opens or creates a file, and forgets groups that nobody has used for long.
     ///
     /// # Errors
     /// A file that cannot be opened, or that another version has written; for people.
-    pub fn open(path: &Path) -> Result<SqliteStore, String> {
+    pub fn open(path: &Path, retention: Retention) -> Result<SqliteStore, String> {
         let connection = Connection::open(path)
             .map_err(|error| format!("cannot open {}: {error}", path.display()))?;
-        SqliteStore::new(connection).map_err(|problem| format!("{}: {problem}", path.display()))
+        SqliteStore::new(connection, retention)
+            .map_err(|problem| format!("{}: {problem}", path.display()))
     }
 
     /// A store that is gone with the process.
@@ -52,10 +58,14 @@ impl SqliteStore {
     /// # Errors
     /// Memory that cannot be had.
     pub fn in_memory() -> Result<SqliteStore, String> {
-        SqliteStore::new(Connection::open_in_memory().map_err(text)?)
+        SqliteStore::in_memory_keeping(Retention::default())
     }
 
-    fn new(mut connection: Connection) -> Result<SqliteStore, String> {
+    pub(super) fn in_memory_keeping(retention: Retention) -> Result<SqliteStore, String> {
+        SqliteStore::new(Connection::open_in_memory().map_err(text)?, retention)
+    }
+
+    fn new(mut connection: Connection, mut retention: Retention) -> Result<SqliteStore, String> {
         connection.pragma_update(None, "journal_mode", "wal").map_err(text)?;
         // What a power failure takes is sent again; the file stays whole.
         connection.pragma_update(None, "synchronous", "normal").map_err(text)?;
@@ -69,28 +79,57 @@ impl SqliteStore {
         }
         if version < VERSION {
             let transaction = connection.transaction().map_err(text)?;
-            transaction.execute_batch(TABLES).map_err(text)?;
+            match version {
+                2 => {
+                    transaction.execute_batch(LAST_USE).map_err(text)?;
+                    let sql = "UPDATE client_group SET used_day = ?1";
+                    transaction.execute(sql, [retention.today()]).map_err(text)?;
+                }
+                _ => transaction.execute_batch(TABLES).map_err(text)?,
+            }
             transaction.pragma_update(None, "user_version", VERSION).map_err(text)?;
             transaction.commit().map_err(text)?;
         }
-        Ok(SqliteStore { connection })
+        retention.forget(&mut connection)?;
+        Ok(SqliteStore { connection, retention })
+    }
+
+    /// The groups by name, each with how many clients it has.
+    #[cfg(test)]
+    pub(super) fn kept(&self) -> rusqlite::Result<Vec<(String, i64)>> {
+        let sql = "SELECT id, (SELECT count(*) FROM client WHERE of = number) FROM client_group ORDER BY id";
+        let mut statement = self.connection.prepare(sql)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        rows.collect()
     }
 }
 
-fn text(error: impl std::fmt::Display) -> String {
+pub(super) fn text(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
 impl GroupStore for SqliteStore {
     fn load(&mut self, id: &str) -> Result<Option<StoredGroup>, String> {
+        self.retention.hold(id);
         let transaction = self.connection.transaction().map_err(text)?;
         load(&transaction, id)
     }
 
     fn save(&mut self, changes: Vec<GroupChanges>) -> Result<(), String> {
         let transaction = self.connection.transaction().map_err(text)?;
-        changes.iter().try_for_each(|changes| save(&transaction, changes))?;
+        let today = self.retention.today();
+        for changes in &changes {
+            self.retention.hold(&changes.id);
+            save(&transaction, changes, today)?;
+        }
         transaction.commit().map_err(text)
+    }
+
+    fn let_go(&mut self, id: &str) {
+        if let Err(problem) = self.retention.let_go(&mut self.connection, id) {
+            // The next that is let go has it tried again.
+            tracing::warn!(problem, "client groups that nobody uses cannot be forgotten");
+        }
     }
 }
 
@@ -158,7 +197,7 @@ fn named<V: DeserializeOwned>(
     Ok(all)
 }
 
-fn save(transaction: &Transaction<'_>, changes: &GroupChanges) -> Result<(), String> {
+fn save(transaction: &Transaction<'_>, changes: &GroupChanges, today: i64) -> Result<(), String> {
     let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| {
         let mut statement = transaction.prepare_cached(sql).map_err(text)?;
         statement.execute(values).map(drop).map_err(text)
@@ -167,10 +206,10 @@ fn save(transaction: &Transaction<'_>, changes: &GroupChanges) -> Result<(), Str
     let histories = serde_json::to_string(histories).map_err(text)?;
     let number: i64 = transaction
         .prepare_cached(
-            "INSERT INTO client_group(id, user, version, histories, floor, active_ms) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE SET user = excluded.user, \
+            "INSERT INTO client_group(id, user, version, histories, floor, active_ms, used_day) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO UPDATE SET user = excluded.user, \
              version = excluded.version, histories = excluded.histories, floor = excluded.floor, \
-             active_ms = excluded.active_ms RETURNING number",
+             active_ms = excluded.active_ms, used_day = excluded.used_day RETURNING number",
         )
         .and_then(|mut statement| {
             let values = params![
@@ -179,7 +218,8 @@ fn save(transaction: &Transaction<'_>, changes: &GroupChanges) -> Result<(), Str
                 version.cast_signed(),
                 histories,
                 floor.cast_signed(),
-                active_ms.cast_signed()
+                active_ms.cast_signed(),
+                today
             ];
             statement.query_row(values, |row| row.get(0))
         })
@@ -318,5 +358,18 @@ mod tests {
         let kept: String =
             store.connection.query_row(version, [], |row| row.get(0)).expect("a version");
         assert_eq!(kept, "g01");
+    }
+
+    #[test]
+    fn a_file_of_the_layout_before_keeps_its_groups() {
+        let mut store = SqliteStore::in_memory().expect("a store");
+        store.save(vec![changes(0, 1, &[(4, 1)], true)]).expect("saved");
+        let before = store.load("g0").expect("a load");
+        let earlier = "ALTER TABLE client_group DROP COLUMN used_day; PRAGMA user_version = 2";
+        store.connection.execute_batch(earlier).expect("as it was");
+        let mut store =
+            SqliteStore::new(store.connection, Retention::days(1)).expect("the same store");
+        assert!(before.is_some());
+        assert_eq!(store.load("g0"), Ok(before));
     }
 }

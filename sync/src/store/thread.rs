@@ -18,6 +18,7 @@ const WAITING_MAX: usize = 2;
 enum Ask {
     Save(Vec<GroupChanges>),
     Load(String, SyncSender<Result<Option<StoredGroup>, String>>),
+    LetGo(String),
     Flush(SyncSender<()>),
 }
 
@@ -76,6 +77,11 @@ impl GroupStore for StoreThread {
         self.ask(Ask::Save(changes))
     }
 
+    fn let_go(&mut self, id: &str) {
+        // A thread that is gone keeps nothing.
+        let _ = self.ask(Ask::LetGo(id.to_owned()));
+    }
+
     fn failures(&mut self) -> Vec<(String, String)> {
         std::mem::take(&mut *self.failures.lock())
     }
@@ -126,6 +132,7 @@ impl<S: GroupStore> Keeper<S> {
                     self.behind.remove(&id);
                     let _ = answer.send(self.store.load(&id));
                 }
+                Ask::LetGo(id) => self.store.let_go(&id),
                 Ask::Flush(answer) => {
                     let _ = answer.send(());
                 }

@@ -140,7 +140,7 @@ async fn known_traffic_is_counted_exactly() {
     expect(
         &scraped,
         &[
-            ("penstock_refused_total{limit=\"queries\"}", 2.0),
+            ("penstock_limit_hits_total{limit=\"queries\"}", 2.0),
             ("penstock_refused_queries_total", 2.0),
             ("penstock_queries", 3.0),
             ("penstock_hydration_seconds_count", 3.0),
@@ -184,7 +184,10 @@ fn connections_beyond_the_limit_are_counted() {
         answer
     });
     let scraped = Scraped::read(&scraped.2);
-    assert_eq!(scraped.value("penstock_refused_total{limit=\"connections\"}"), f64::from(refused));
+    assert_eq!(
+        scraped.value("penstock_limit_hits_total{limit=\"connections\"}"),
+        f64::from(refused)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -216,7 +219,13 @@ async fn replication_is_measured_with_its_server_and_its_lag() {
     assert_eq!(scraped.sum("penstock_replication_tables_copied_total"), 4.0);
     assert_eq!(scraped.sum("penstock_replication_transactions_total"), 5.0);
     assert_eq!(scraped.sum("penstock_replication_changes_total"), 5.0);
-    for series in ["penstock_serving_lag_seconds_count", "penstock_commit_lag_seconds_count"] {
+    // A frame is measured when it is sent, by when the client may have it.
+    let counts = ["penstock_serving_lag_seconds_count", "penstock_commit_lag_seconds_count"];
+    let scraped = until("each commit is measured", || {
+        let scraped = scrape(server.port());
+        counts.iter().all(|series| scraped.value(series) >= 5.0).then_some(scraped)
+    });
+    for series in counts {
         assert_eq!(scraped.value(series), 5.0, "{series}");
     }
     let (known, committed) = (

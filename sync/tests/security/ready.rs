@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use penstock::{ColumnType, Database, Schema, Table, row};
+use penstock_sync::claims::Claims;
 use penstock_sync::hub;
 use penstock_sync::protocol::cookie::Tag;
 use penstock_sync::server::{AlwaysReady, Inspect, Limits, Options, Server};
 use penstock_sync::services::ReadOnly;
+use serde_json::Value as Json;
 
 use crate::support::server::LONG;
 
@@ -55,6 +57,24 @@ fn until(what: &str, holds: impl Fn() -> bool) {
     panic!("{what} does not come");
 }
 
+/// Rules that fail for all tables but `t`.
+struct Faulty;
+
+impl hub::ReadRules for Faulty {
+    fn compile(&self, ast: &Json, _: &Claims) -> Json {
+        assert_eq!(ast["table"], "t", "a fault on purpose, for a test");
+        ast.clone()
+    }
+
+    fn allows_all(&self) -> bool {
+        false
+    }
+
+    fn generation(&self) -> u64 {
+        0
+    }
+}
+
 #[tokio::test]
 async fn a_server_whose_hub_has_ended_is_not_ready() {
     let table = Table::new("t").column("id", ColumnType::Integer).primary_key(["id"]);
@@ -64,12 +84,8 @@ async fn a_server_whose_hub_has_ended_is_not_ready() {
     let hub = hub::Options {
         limits: hub::Limits::default(),
         // A fault of this server's own.
-        read_rules: Box::new(|ast, _| match ast["table"] == "t" {
-            true => ast.clone(),
-            false => panic!("a fault on purpose, for a test"),
-        }),
+        read_rules: Box::new(Faulty),
         is_internal: Box::new(|_| false),
-        tells_names: false,
         bookkeeping: None,
         has_query_endpoint: false,
         steps: hub::Steps::default(),

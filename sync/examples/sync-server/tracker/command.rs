@@ -129,7 +129,6 @@ impl Tracker {
                 limits: hub::Limits::default(),
                 read_rules,
                 is_internal: Box::new(penstock_sync::writes::sqlite::is_internal),
-                tells_names: true,
                 bookkeeping: Some(bookkeeping),
                 has_query_endpoint: false,
                 linger_ms: 10_000,

@@ -67,7 +67,7 @@ async fn report(
     let Some(report) = http::report(&shared, true).await else {
         return http::answer(false, &json!({"error": "there is nothing to be served at present"}));
     };
-    let limits = limits::all(&shared, &report.counters);
+    let limits = limits::all(&shared);
     let mut body = serde_json::to_value(report).unwrap_or(Json::Null);
     let load = |value: &std::sync::atomic::AtomicU64| value.load(Ordering::Relaxed);
     let traffic = &shared.traffic;
@@ -80,11 +80,11 @@ async fn report(
         "framesOut": load(&traffic.frames_out),
         "bytesIn": load(&traffic.bytes_in),
         "framesIn": load(&traffic.frames_in),
-        "refused": shared.measures.refused.of(Limit::Connections),
+        "refused": shared.measures.hits.of(Limit::Connections),
         "open": shared.open.load(Ordering::Relaxed),
     });
-    let limit = |(name, (value, hits)): (&str, (u64, u64))| {
-        (name.to_owned(), json!({"limit": value, "hits": hits}))
+    let limit = |(limit, value, hits): (Limit, Option<u64>, u64)| {
+        (limit.name().to_owned(), json!({"limit": value, "hits": hits}))
     };
     body["limits"] = Json::Object(limits.into_iter().map(limit).collect());
     body["tables"] = tables(&shared.database.schema());

@@ -45,11 +45,15 @@ async fn make_missing(session: &Session, app: &App) -> Result<(), tokio_postgres
          \"mutationID\" BIGINT NOT NULL, \"result\" JSON NOT NULL, \
          PRIMARY KEY (\"clientGroupID\", \"clientID\", \"mutationID\")",
     ];
-    for (table, columns) in bookkeeping_tables(app).iter().zip(definitions) {
+    // What deploys rules by a script updates the row that is there.
+    let first = ["INSERT INTO {} (\"permissions\") VALUES (NULL) ON CONFLICT DO NOTHING", "", ""];
+    for ((table, columns), first) in bookkeeping_tables(app).iter().zip(definitions).zip(first) {
         let sql = "SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                    WHERE n.nspname = $1 AND c.relname = $2";
         if session.query_opt(sql, &[&table.schema, &table.table]).await?.is_none() {
-            let sql = format!("CREATE TABLE IF NOT EXISTS {} ({columns})", table.quoted());
+            let name = table.quoted();
+            let first = first.replace("{}", &name);
+            let sql = format!("CREATE TABLE IF NOT EXISTS {name} ({columns}); {first}");
             session.batch_execute(&sql).await?;
         }
     }
