@@ -5,6 +5,7 @@
 //! by its name can be used.
 
 use std::fmt;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -31,6 +32,27 @@ impl fmt::Display for Progress {
         let (done, all) = (megabytes(self.bytes), megabytes(self.bytes_estimated));
         write!(f, "{done:.1} of about {all:.1} MB")
     }
+}
+
+/// [Copies](copy) a file for whoever has asked for it on a terminal: shows how far it is, and says what has
+/// become of it.
+///
+/// # Errors
+/// As [`copy`].
+pub fn copy_for_people(file: &Path, folder: &Path) -> Result<PathBuf, String> {
+    let on_terminal = std::io::stderr().is_terminal();
+    let copied = copy(file, folder, |progress| {
+        if on_terminal {
+            eprint!("\r\x1b[K{}: {progress}", file.display());
+        }
+    });
+    if on_terminal {
+        eprint!("\r\x1b[K");
+    }
+    let copied = copied?;
+    let bytes = std::fs::metadata(&copied).map_or(0, |file| file.len());
+    println!("{} -> {}: {:.1} MB", file.display(), copied.display(), bytes as f64 / 1e6);
+    Ok(copied)
 }
 
 /// Copies a file of SQLite into a folder, under the same name; the folder is made if it is not there.

@@ -1,11 +1,8 @@
 //! Copies of a replica and of what is kept of clients, made while a server is running.
 
-use std::io::IsTerminal as _;
-use std::path::Path;
-
 use penstock_postgres::Lsn;
 use penstock_postgres::connect::{Config, ServerError};
-use penstock_sync::backup::{copy, replica_position, set_replica_slot};
+use penstock_sync::backup::{copy_for_people, replica_position, set_replica_slot};
 
 use crate::command::Backup;
 use crate::failure::{Failure, say};
@@ -44,31 +41,15 @@ fn copy_files(options: &Backup, slot: Option<&str>) -> Result<(), Failure> {
     let source = |problem: String| Failure::Source(problem);
     if let Some(state) = &options.state {
         // First: what clients were told later than this, they are told again.
-        copy_one(state, &options.to).map_err(source)?;
+        copy_for_people(state, &options.to).map_err(source)?;
     }
-    let replica = copy_one(&options.replica, &options.to).map_err(source)?;
+    let replica = copy_for_people(&options.replica, &options.to).map_err(source)?;
     if let Some(slot) = slot {
         set_replica_slot(&replica, slot).map_err(source)?;
     }
     let (slot, position) = replica_position(&replica).map_err(source)?;
     println!("the copy goes on at {} with --slot {slot}", Lsn(position));
     Ok(())
-}
-
-fn copy_one(file: &Path, to: &Path) -> Result<std::path::PathBuf, String> {
-    let on_terminal = std::io::stderr().is_terminal();
-    let copied = copy(file, to, |progress| {
-        if on_terminal {
-            eprint!("\r\x1b[K{}: {progress}", file.display());
-        }
-    });
-    if on_terminal {
-        eprint!("\r\x1b[K");
-    }
-    let copied = copied?;
-    let bytes = std::fs::metadata(&copied).map_or(0, |file| file.len());
-    println!("{} -> {}: {:.1} MB", file.display(), copied.display(), bytes as f64 / 1e6);
-    Ok(copied)
 }
 
 async fn copy_slot(config: &Config, from: &str, to: &str) -> Result<(), ServerError> {

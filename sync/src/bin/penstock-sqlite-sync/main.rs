@@ -1,7 +1,6 @@
 //! Serves an SQLite database to sync clients.
 
 use std::ffi::OsString;
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use penstock::{Database, SqliteOptions};
-use penstock_sync::backup::copy;
+use penstock_sync::backup::copy_for_people;
 use penstock_sync::config_file::with_config_file;
 use penstock_sync::logging;
 use penstock_sync::options::AppOptions;
@@ -120,20 +119,9 @@ fn run(arguments: &Arguments) -> Result<(), String> {
 }
 
 fn back_up(backup: &Backup) -> Result<(), String> {
-    let on_terminal = std::io::stderr().is_terminal();
     // What is kept of clients first: what they were told later than this, they are told again.
     for file in backup.state.iter().chain([&backup.file]) {
-        let copied = copy(file, &backup.to, |progress| {
-            if on_terminal {
-                eprint!("\r\x1b[K{}: {progress}", file.display());
-            }
-        });
-        if on_terminal {
-            eprint!("\r\x1b[K");
-        }
-        let copied = copied?;
-        let bytes = std::fs::metadata(&copied).map_or(0, |file| file.len());
-        println!("{} -> {}: {:.1} MB", file.display(), copied.display(), bytes as f64 / 1e6);
+        copy_for_people(file, &backup.to)?;
     }
     Ok(())
 }
