@@ -59,6 +59,17 @@ pub(crate) struct Engine {
     changing: bool,
 }
 
+/// What a subscriber has of its result's row set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowSetUse {
+    /// It has not asked for it.
+    None,
+    /// All of it.
+    Kept,
+    /// It has asked for it, and missed something since.
+    Lost,
+}
+
 impl Engine {
     pub(crate) fn new(verify: bool, limits: Limits, threads: Threads) -> Engine {
         Engine {
@@ -147,19 +158,24 @@ impl Engine {
         root: RootId,
         binding: &Arc<Binding>,
         schema: &Schema,
-        keeps_rows: bool,
+        row_set: RowSetUse,
     ) -> Result<(RootId, Arc<Feed>, Arc<Committed>), Error> {
         let entry = self.feeds.get(&root).expect(SUBSCRIBED);
         let plan = Plan { binding: Arc::clone(binding), ..entry.plan.clone() };
         let table = entry.table;
-        let before = keeps_rows.then(|| self.keep_row_set(source.schema(), root));
+        let is_kept = row_set == RowSetUse::Kept;
+        let before = is_kept.then(|| self.keep_row_set(source.schema(), root));
         self.changing = true;
         let moved = self.graph.rebind(source, root, binding);
         self.changing = false;
-        if keeps_rows {
+        if is_kept {
             self.graph.drop_row_set(root);
         }
         let (new, tree) = moved?;
+        if row_set == RowSetUse::Lost {
+            self.graph.drop_row_set(root);
+            self.keep_row_set(source.schema(), new);
+        }
         let rows = before.map(|mut before| {
             self.graph.drop_row_set(root);
             let after = self.keep_row_set(source.schema(), new);

@@ -59,6 +59,8 @@ pub struct Subscription {
     listeners: Vec<u64>,
     /// Shared with the callbacks.
     keeps_rows: Arc<AtomicBool>,
+    /// How often its row set had been lost when it was asked for.
+    row_set_losses: u32,
 }
 
 impl Subscription {
@@ -295,6 +297,7 @@ impl Subscription {
             Pending::Lost => self.feed.lose(&self.position),
         }
         self.keeps_rows.store(true, Ordering::Release);
+        self.row_set_losses = engine.row_set_losses(self.root);
         drop(engine);
         let view = |((table, _), row)| RowView::new(self.context.schema.clone(), table, row);
         Ok(rows.puts.into_iter().map(view).collect())

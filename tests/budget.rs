@@ -1,5 +1,7 @@
 //! Subscriptions that are made within a budget, or given up.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use penstock::ColumnType::Integer;
@@ -115,6 +117,79 @@ fn steps_share_a_budget_and_a_row_set_that_becomes_too_large_is_given_up() {
     too_costly(live.row_set_within(places));
     assert_eq!(live.row_set().expect("without a limit").len(), 700);
     assert!(!live.has_lost_row_set().expect("a database"));
+    drop(live);
+    db.verify().expect("as evaluated afresh");
+}
+
+#[test]
+fn a_lost_row_set_is_not_back_because_another_asks_for_it() {
+    let db = database(400);
+    let few =
+        || Query::table("t").filter(col("id").lt(400)).order_by("id", penstock::Direction::Asc);
+    let mut first = db.subscribe(few()).expect("a result");
+    let places = Budget { places: 500, ..Budget::default() };
+    assert_eq!(first.row_set_within(places).expect("few enough").len(), 400);
+    db.load("t", (-300..0).map(|id| row! { "id": id, "k": 1 })).expect("rows");
+    let mut second = db.subscribe(few()).expect("a result");
+    assert_eq!(second.row_set().expect("without a limit").len(), 700);
+    assert!(!second.has_lost_row_set().expect("a database"));
+    assert!(first.has_lost_row_set().expect("a database"), "it has missed 300 rows");
+    // Nor by moving.
+    first.set_limit(Some(10)).expect("moved");
+    assert!(first.has_lost_row_set().expect("a database"));
+    assert_eq!(first.row_set().expect("without a limit").len(), 10);
+    assert!(!first.has_lost_row_set().expect("a database"));
+    db.load("t", [row! { "id": -301, "k": 1 }]).expect("a row");
+    let rows = |live: &mut penstock::Subscription| -> usize {
+        live.changes().filter_map(|patch| patch.rows().map(|rows| rows.puts.len())).sum()
+    };
+    assert_eq!((rows(&mut first), rows(&mut second)), (1, 1));
+    drop((first, second));
+    db.verify().expect("as evaluated afresh");
+}
+
+/// Rows of a table between are in the row set and not in the tree.
+#[test]
+fn a_row_set_that_is_lost_where_no_tree_changes_is_told() {
+    let plain = |name| Table::new(name).column("id", Integer).primary_key(["id"]);
+    let between = Table::new("ab").column("id", Integer).column("a", Integer).column("b", Integer);
+    let schema = Schema::new([plain("a"), plain("b"), between.primary_key(["id"])]);
+    let db = Database::in_memory(schema.expect("a schema")).expect("a database");
+    for table in ["a", "b"] {
+        db.load(table, [row! { "id": 1 }]).expect("a row");
+    }
+    let more = |ids: std::ops::Range<i64>| {
+        db.load("ab", ids.map(|id| row! { "id": id, "a": 1, "b": 1 })).expect("rows");
+    };
+    more(0..5);
+    let query = json!({"table": "a", "orderBy": [["id", "asc"]], "related": [{"hidden": true,
+        "correlation": {"parentField": ["id"], "childField": ["a"]},
+        "subquery": {"table": "ab", "alias": "bs", "related": [{
+            "correlation": {"parentField": ["b"], "childField": ["id"]},
+            "subquery": {"table": "b", "alias": "bs"}}]}}]});
+    let mut live = db.subscribe(Query::from_ast(&query).expect("a query")).expect("a result");
+    let places = Budget { places: 50, ..Budget::default() };
+    assert_eq!(live.row_set_within(places).expect("few enough").len(), 7);
+    let told = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&told);
+    live.on_change(move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    more(5..10);
+    assert_eq!(
+        (live.has_lost_row_set().expect("a database"), told.load(Ordering::SeqCst)),
+        (false, 1)
+    );
+    let before = live.rows();
+    more(10..100);
+    assert_eq!(live.rows(), before);
+    assert_eq!(
+        (live.has_lost_row_set().expect("a database"), told.load(Ordering::SeqCst)),
+        (true, 2)
+    );
+    // From now on there is nothing to tell.
+    more(100..101);
+    assert_eq!(told.load(Ordering::SeqCst), 2);
     drop(live);
     db.verify().expect("as evaluated afresh");
 }

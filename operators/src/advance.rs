@@ -365,8 +365,10 @@ impl Graph {
         let mut patches = Vec::with_capacity(roots.len());
         for (root, tree) in roots.into_iter().zip(trees) {
             let root = RootId(root);
+            let was_kept = self.keeps_row_set(root);
             let rows = self.row_set_patch(schema, root).map(Arc::new);
-            if !tree.is_empty() || rows.as_ref().is_some_and(|rows| !rows.is_empty()) {
+            let is_lost = was_kept && !self.keeps_row_set(root);
+            if is_lost || !tree.is_empty() || rows.as_ref().is_some_and(|rows| !rows.is_empty()) {
                 patches.push(RootPatch { root, tree, rows });
             }
         }

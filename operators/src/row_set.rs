@@ -48,6 +48,8 @@ pub(crate) struct RowSet {
     places_max: usize,
     /// Whether it has passed that, so that its rows are not kept any more. Its users stay counted.
     is_lost: bool,
+    /// How often it has been lost.
+    losses: u32,
     rows: FixedMap<RowIdentity, (u32, Row)>,
 }
 
@@ -108,10 +110,14 @@ impl Graph {
         rows_max: usize,
         places_max: usize,
     ) -> Result<RowSetPatch, TooLarge> {
-        let users = self.row_sets.get(&root).map(|set| (set.users, set.is_lost));
-        if let (Some(set), Some((_, false))) = (self.row_sets.get_mut(&root), users) {
+        let (users, losses) =
+            self.row_sets.get(&root).map_or((0, 0), |set| (set.users, set.losses));
+        if let Some(set) = self.row_sets.get_mut(&root).filter(|set| !set.is_lost) {
             if set.rows.len() > rows_max {
                 return Err(TooLarge::Rows);
+            }
+            if set.places > places_max {
+                return Err(TooLarge::Places);
             }
             set.users += 1;
             set.places_max = set.places_max.max(places_max);
@@ -122,8 +128,8 @@ impl Graph {
                 return Err(TooLarge::Places);
             }
             let rows = FixedMap::with_hasher(fixed_hasher());
-            let users = users.map_or(0, |(users, _)| users) + 1;
-            let mut set = RowSet { users, places: 0, places_max, is_lost: false, rows };
+            let users = users + 1;
+            let mut set = RowSet { users, places: 0, places_max, is_lost: false, losses, rows };
             set.apply(schema, steps.listed);
             if set.rows.len() > rows_max {
                 return Err(TooLarge::Rows);
@@ -143,6 +149,12 @@ impl Graph {
     /// once it has passed that.
     pub fn keeps_row_set(&self, root: RootId) -> bool {
         self.row_sets.get(&root).is_some_and(|set| !set.is_lost)
+    }
+
+    /// How often a result's row set has been lost. Who has asked for it when it was fewer times has missed
+    /// what changed since.
+    pub fn row_set_losses(&self, root: RootId) -> u32 {
+        self.row_sets.get(&root).map_or(0, |set| set.losses)
     }
 
     /// Gives back one use of a result's row set.
@@ -183,6 +195,7 @@ impl Graph {
         }
         // Whoever asked for it with that limit finds it gone.
         set.is_lost = true;
+        set.losses = set.losses.wrapping_add(1);
         set.rows = FixedMap::with_hasher(fixed_hasher());
         None
     }

@@ -41,7 +41,7 @@ impl Graph {
     /// [`Source::shared`]; the rest is done by the caller.
     ///
     /// # Errors
-    /// A failing source, with the first plan that it failed for; nothing is then subscribed to.
+    /// A failing source, with a plan that it failed for; nothing is then subscribed to.
     pub fn subscribe_all(
         &mut self,
         source: &mut dyn Source,

@@ -48,8 +48,13 @@ impl Engine {
     }
 
     /// Whether the row set of a result is kept: not any more where it came to have too many places.
-    pub(crate) fn keeps_row_set(&self, root: RootId) -> bool {
-        self.graph.keeps_row_set(root)
+    /// Whether a row set is kept, for who asked for it when it had been lost so many times.
+    pub(crate) fn keeps_row_set(&self, root: RootId, losses: u32) -> bool {
+        self.graph.keeps_row_set(root) && self.graph.row_set_losses(root) == losses
+    }
+
+    pub(crate) fn row_set_losses(&self, root: RootId) -> u32 {
+        self.graph.row_set_losses(root)
     }
 
     /// As [`keep_row_set`](Engine::keep_row_set), unless it is larger than a budget allows.

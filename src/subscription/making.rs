@@ -92,6 +92,7 @@ impl Subscription {
             earlier: VecDeque::new(),
             listeners: Vec::new(),
             keeps_rows: Arc::default(),
+            row_set_losses: 0,
         };
         subscription.count();
         subscription

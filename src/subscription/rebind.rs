@@ -5,6 +5,7 @@ use std::sync::Arc;
 use penstock_operators::plan::Binding;
 
 use super::Subscription;
+use crate::engine::RowSetUse;
 use crate::error::Error;
 use crate::feed::Pending;
 use crate::notice::{Listener, Notice};
@@ -52,8 +53,17 @@ impl Subscription {
         self.feed.check()?;
         let binding = Arc::new(binding);
         let schema = &self.context.schema;
+        let is_lost = keeps_rows && self.is_row_set_lost(&engine);
+        let rows = match (keeps_rows, is_lost) {
+            (false, _) => RowSetUse::None,
+            (true, true) => RowSetUse::Lost,
+            (true, false) => RowSetUse::Kept,
+        };
         let (root, feed, committed) =
-            engine.rebind(&mut *source, self.root, &binding, schema, keeps_rows)?;
+            engine.rebind(&mut *source, self.root, &binding, schema, rows)?;
+        let losses = engine.row_set_losses(root);
+        // What was lost is not there again by moving.
+        self.row_set_losses = if is_lost { losses.wrapping_sub(1) } else { losses };
         // Under the lock, so that nothing committed from now on is taken from the old feed, and
         // callbacks are told of this between what was committed before and after.
         let (left, before) = (std::mem::replace(&mut self.feed, feed), Arc::clone(&self.position));

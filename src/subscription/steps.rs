@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::Subscription;
 use crate::budget::{Budget, PLACES};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::query::{Params, Query};
 use crate::shared::Shared;
@@ -34,15 +35,19 @@ impl Subscription {
     }
 
     /// Whether a row set that was asked for is not kept any more, since it has come to stand at more places
-    /// than its [`Budget`] allowed. Patches then say nothing of rows, until it is asked for again.
+    /// than its [`Budget`] allowed. Patches then say nothing of rows, until it is asked for again; the
+    /// transaction by which that came is a patch, even if it changed nothing in the tree.
     ///
     /// # Errors
     /// [`Error::Broken`].
     pub fn has_lost_row_set(&self) -> Result<bool, Error> {
-        let keeps = self.keeps_rows.load(Ordering::Acquire);
-        Ok(keeps
-            && self.feed.check().is_ok()
-            && !self.shared.lock_engine()?.keeps_row_set(self.root))
+        let engine = self.shared.lock_engine()?;
+        // Under the lock, as its result may end, and the number be another's then.
+        Ok(self.keeps_rows() && self.feed.check().is_ok() && self.is_row_set_lost(&engine))
+    }
+
+    pub(super) fn is_row_set_lost(&self, engine: &Engine) -> bool {
+        !engine.keeps_row_set(self.root, self.row_set_losses)
     }
 
     /// Reads on to fill the result, for up to `rows` rows of its table, those that its condition
@@ -73,7 +78,7 @@ impl Subscription {
         self.feed.check()?;
         let grown = engine.grow(&mut *source, self.root, rows, budget)?;
         shared.deliveries.queue(grown.notices);
-        if self.keeps_rows.load(Ordering::Acquire) && !engine.keeps_row_set(self.root) {
+        if self.keeps_rows() && self.is_row_set_lost(&engine) {
             return Err(Error::TooCostly { what: PLACES, most: budget.places });
         }
         Ok((grown.is_complete, grown.left))

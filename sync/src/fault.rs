@@ -42,9 +42,7 @@ fn log(id: &str, text: &str) {
     match allowed {
         Some(0) => tracing::warn!(fault = id, "{}", one_line(text)),
         Some(left_out) => {
-            eprintln!(
-                "penstock-sync: {left_out} faults before this one were too many to be logged"
-            );
+            tracing::warn!(left_out, "faults before this one were too many to be logged");
             tracing::warn!(fault = id, "{}", one_line(text));
         }
         None => {}

@@ -2,7 +2,8 @@
 //!
 //! Events name what they are about by its ids: `connection`, `group`, `client`, `query`, `mutation`,
 //! `transaction` (of the database here) and `position` (in the log of a database that is followed). What
-//! users write is in none of them at the level `info` and above; tokens and keys are in none at all.
+//! users write is in none of them at the level `info` and above, but for what a database says of a write that
+//! it refuses; tokens and keys are in none at all.
 
 use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -79,9 +79,10 @@ impl ServeOptions {
         tables: Bookkeeping,
         health: Arc<dyn Health>,
     ) -> Result<Server, String> {
+        let retention = Retention::days(self.keep_groups);
         let store = match &self.state {
-            Some(path) => SqliteStore::open(path, Retention::days(self.keep_groups))?,
-            None => SqliteStore::in_memory()?,
+            Some(path) => SqliteStore::open(path, retention)?,
+            None => SqliteStore::in_memory(retention)?,
         };
         let writer = backend.writer.clone();
         let hub = hub::Options {

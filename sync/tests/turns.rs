@@ -1,8 +1,9 @@
 //! A query with very many rows has its turn with all others: a step of it, then the rest.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use penstock::{ColumnType::Integer, Database, Schema, Table, row};
+use penstock::{ColumnType::Integer, Database, Schema, SqliteOptions, Table, row};
 use penstock_sync::claims::Claims;
 use penstock_sync::hub::{Hub, Input, Limits, Now, Options, Output, Steps};
 use penstock_sync::protocol::ConnectionId;
@@ -28,9 +29,13 @@ fn database() -> Database {
 }
 
 fn hub(database: &Database, limits: Limits) -> Hub {
+    hub_under(database, limits, SharedRules::new(Rules::allow_all()))
+}
+
+fn hub_under(database: &Database, limits: Limits, rules: SharedRules) -> Hub {
     let options = Options {
         limits,
-        read_rules: Box::new(SharedRules::new(Rules::allow_all())),
+        read_rules: Box::new(rules),
         is_internal: Box::new(|_| false),
         bookkeeping: None,
         has_query_endpoint: false,
@@ -45,9 +50,15 @@ fn hub(database: &Database, limits: Limits) -> Hub {
 
 /// Takes an input and returns the frames that it has sent to whom.
 fn input(hub: &mut Hub, input: Input) -> Vec<(u64, Value)> {
+    let frames = handle(hub, input);
+    hub.verify().expect("what it holds is what the database gives");
+    frames
+}
+
+/// The same where what is held is of an earlier schema for a while.
+fn handle(hub: &mut Hub, input: Input) -> Vec<(u64, Value)> {
     let mut outputs = Vec::new();
     hub.handle(NOW, input, &mut outputs).expect("the database is sound");
-    hub.verify().expect("what it holds is what the database gives");
     let frames = outputs.into_iter().filter_map(|output| match output {
         Output::Send { connection: ConnectionId(to), frame } => {
             Some((to, serde_json::from_str(&frame).expect("JSON")))
@@ -157,4 +168,69 @@ fn a_query_with_too_many_rows_is_refused_while_it_is_filled() {
     assert!(error.1.to_string().contains("300 rows"), "{}", error.1);
     assert_eq!((told(&frames, 1), hub.sizes().2), ((0, false), 0));
     assert_eq!(database.memory_usage().expect("counted").partitions, 0);
+}
+
+/// Rules and schema change by one transaction, or so soon after each other that both are there when it is
+/// looked: what holds then are the new rules, whatever had to be begun anew for the schema.
+#[test]
+fn rules_that_come_with_another_schema_hold() {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("turns-rules.db");
+    // What an earlier run has left.
+    let _ = std::fs::remove_file(&file);
+    let options = SqliteOptions::new(&file).create_if_missing(true);
+    let database = Database::open_with(options).expect("a database");
+    let sql = "CREATE TABLE many(id INTEGER PRIMARY KEY NOT NULL, n INTEGER NOT NULL, old INTEGER)";
+    database.transaction(|tx| tx.change_schema(sql)).expect("a table");
+    database.load("many", (0..300).map(|id| row! { id: id, n: id % 2 })).expect("rows");
+    let only = |n: i64| {
+        let rule = json!({"type": "simple", "op": "=", "left": {"type": "column", "name": "n"},
+            "right": {"type": "literal", "value": n}});
+        let select = json!([["allow", rule]]);
+        let rules = json!({"tables": {"many": {"row": {"select": select}}}});
+        Rules::parse(&rules).expect("rules")
+    };
+    let alter = |sql: &str| database.transaction(|tx| tx.change_schema(sql)).expect("altered");
+    let rules = SharedRules::new(Rules::allow_all());
+    let mut hub = hub_under(&database, Limits::default(), rules.clone());
+    connect(&mut hub, 1, "many");
+    let settle = |hub: &mut Hub| {
+        // What ended says nothing; it is looked for in time.
+        let mut frames = handle(hub, Input::Tick);
+        while hub.is_dirty() {
+            frames.extend(handle(hub, Input::Data));
+        }
+        hub.verify().expect("what it holds is what the database gives");
+        frames
+    };
+    settle(&mut hub);
+    // Both at once; then the schema while the query of the new rules is being filled.
+    for (at, column) in ["old", "n2"].into_iter().enumerate() {
+        let n = at as i64;
+        rules.set(only(n));
+        if at == 1 {
+            handle(&mut hub, Input::Data);
+            assert!(hub.is_dirty(), "it is being filled");
+        }
+        alter(&format!(
+            "ALTER TABLE many DROP COLUMN {column}; ALTER TABLE many ADD COLUMN n{} INTEGER",
+            at + 2
+        ));
+        settle(&mut hub);
+        let new = 1000 + n * 2;
+        database
+            .transaction(|tx| {
+                tx.insert("many", row! { id: new, n: 0 })?;
+                tx.insert("many", row! { id: new + 1, n: 1 })
+            })
+            .expect("rows");
+        let frames = settle(&mut hub);
+        let told: Vec<&Value> = frames
+            .iter()
+            .filter(|(_, frame)| frame[0] == "pokePart")
+            .flat_map(|(_, frame)| frame[1]["rowsPatch"].as_array().into_iter().flatten())
+            .filter(|op| op["op"] == "put")
+            .map(|op| &op["value"]["id"])
+            .collect();
+        assert_eq!(told, [&json!(new + n)], "only the one that the new rules allow");
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use crate::services::Caller;
@@ -16,21 +17,25 @@ const MOST: usize = 10_000;
 
 /// What was answered, to whom, and when.
 #[derive(Default)]
-pub(super) struct Cache(BTreeMap<String, (Instant, Json)>);
+pub(super) struct Cache(BTreeMap<Key, (Instant, Json)>);
+
+/// A digest of what an answer depends on, which may be long.
+pub(super) type Key = [u8; 32];
 
 /// What an answer depends on.
-pub(super) fn key(caller: &Caller, name: &str, args: &[Json]) -> String {
+pub(super) fn key(caller: &Caller, name: &str, args: &[Json]) -> Key {
     let Caller { user, auth, url, headers, cookies, origin } = caller;
-    json!([user, auth, url, headers, cookies, origin, name, args]).to_string()
+    let all = json!([user, auth, url, headers, cookies, origin, name, args]);
+    Sha256::digest(all.to_string()).into()
 }
 
 impl Cache {
-    pub(super) fn get(&mut self, key: &str) -> Option<Json> {
+    pub(super) fn get(&mut self, key: &Key) -> Option<Json> {
         let (at, ast) = self.0.get(key)?;
         (at.elapsed() < KEPT).then(|| ast.clone())
     }
 
-    pub(super) fn put(&mut self, key: String, ast: Json) {
+    pub(super) fn put(&mut self, key: Key, ast: Json) {
         if self.0.len() >= MOST {
             self.0.retain(|_, (at, _)| at.elapsed() < KEPT);
         }

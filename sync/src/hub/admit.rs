@@ -107,10 +107,12 @@ impl Hub {
         outputs: &mut Outputs,
     ) -> bool {
         let limits = self.options.limits;
-        let queued = |hub: &Hub| {
-            hub.connections.get(&number).map_or(0, |of| of.queued.load(Ordering::Relaxed))
-        };
-        if queued(self) > limits.queued_bytes.saturating_mul(2) {
+        let Some(connection) = self.connections.get_mut(&number) else { return true };
+        let queued = connection.queued.load(Ordering::Relaxed);
+        // A long answer over a slow line takes its time, and is read.
+        let was_queued = std::mem::replace(&mut connection.queued_before, queued);
+        let reads = was_queued < limits.queued_bytes || queued < was_queued;
+        if queued > limits.queued_bytes.saturating_mul(2) && !reads {
             self.hit(Limit::QueuedBytes);
             let text = "the client does not read what it is sent; connect again";
             self.end(number, &ErrorBody::new(ErrorKind::Rebalance, text), outputs);
@@ -124,6 +126,13 @@ impl Hub {
         };
         let admitted = match message {
             Upstream::InitConnection(init) => self.admit_init(init),
+            Upstream::UpdateAuth(token) => {
+                let most = limits.initial_bytes;
+                match token.as_ref().is_some_and(|token| token.len() > most) {
+                    true => Err(format!("a token is longer than {most} bytes")),
+                    false => Ok(()),
+                }
+            }
             Upstream::ChangeDesiredQueries(ops) => self.admit_names(ops),
             Upstream::DeleteClients(clients) => names(clients),
             Upstream::AckMutationResponses { client_id, .. } => {

@@ -156,6 +156,8 @@ impl Hub {
         for live in self.lives.take_lost() {
             let Some(of) = self.lives.get(live) else { continue };
             let (key, mut users) = (Arc::clone(of.key()), of.users().clone());
+            // Who is to have another in its place has that soon.
+            users.retain(|user| self.attaching.get(user).is_none_or(|of| of.live == live));
             let waiting = self.attaching.iter().filter(|(_, attaching)| attaching.live == live);
             users.extend(waiting.map(|(user, _)| user.clone()));
             let what = penstock::operators::row_set::PLACES;

@@ -64,6 +64,7 @@ impl Hub {
             validating: None,
             leaves_at: None,
             behind_since: None,
+            queued_before: 0,
             queued,
             since_ms: now.mono_ms,
             push_url: None,

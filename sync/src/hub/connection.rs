@@ -41,6 +41,8 @@ pub(crate) struct Connection {
     pub(crate) behind_since: Option<u64>,
     /// Bytes that have been handed to its queue and not been sent.
     pub(crate) queued: Arc<AtomicUsize>,
+    /// How many there were at its last message.
+    pub(crate) queued_before: usize,
     pub(crate) since_ms: u64,
     /// Where it asks its mutations to be sent, if it does, and with what headers.
     pub(crate) push_url: Option<String>,

@@ -279,7 +279,9 @@ impl Hub {
     /// How many clients have been told more than has been sent to them, counted up to a limit.
     #[must_use]
     pub fn waiting(&self, limit: usize) -> usize {
-        let waits = |of: &&Connection| of.queued.load(Ordering::Relaxed) > 0;
+        // Those that do not keep up are waited for by nobody.
+        let waits =
+            |of: &&Connection| of.behind_since.is_none() && of.queued.load(Ordering::Relaxed) > 0;
         self.connections.values().filter(waits).take(limit).count()
     }
 

@@ -253,10 +253,15 @@ impl Hub {
         let Some(group) = self.groups.get_mut(id) else { return };
         let connected = group.connections.iter().filter_map(|number| self.connections.get(number));
         let connected: Vec<&str> = connected.map(|of| of.client.as_str()).collect();
+        let unsaved = &mut group.unsaved.clients;
         group.clients.retain(|id, client| {
-            !client.desires.is_empty()
+            let stays = !client.desires.is_empty()
                 || client.last_mutation_id > 0
-                || connected.contains(&id.as_str())
+                || connected.contains(&id.as_str());
+            if !stays {
+                unsaved.insert(id.clone());
+            }
+            stays
         });
     }
 
@@ -284,14 +289,19 @@ impl Hub {
 
     /// Has the queries that a group's clients state served under the rules as they are.
     fn compile_anew(&mut self, id: &Arc<str>, outputs: &mut Outputs) {
-        let Some(group) = self.groups.get(id) else { return };
+        let Some(group) = self.groups.get_mut(id) else { return };
         let claims = group.claims.clone();
         let asts: Vec<(String, Json)> = group
             .queries
-            .iter()
-            .filter(|(_, query)| query.state != QueryState::Failed)
+            .iter_mut()
             .filter_map(|(hash, query)| match &query.what {
-                Wanted::Ast(ast) => Some((hash.clone(), ast.clone())),
+                Wanted::Ast(ast) => {
+                    // What could not be served under other rules may be now.
+                    if query.state == QueryState::Failed {
+                        query.state = QueryState::Pending;
+                    }
+                    Some((hash.clone(), ast.clone()))
+                }
                 Wanted::Named { .. } => None,
             })
             .collect();
@@ -318,7 +328,11 @@ impl Hub {
             })
             .map(|(id, live)| {
                 let waiting = self.attaching.iter().filter(|(_, of)| of.live() == id);
-                let users = live.users().iter().chain(waiting.map(|(user, _)| user)).cloned();
+                // Who is to have another in its place, under other rules perhaps, waits for that.
+                let has_no_other =
+                    |user: &&User| self.attaching.get(*user).is_none_or(|of| of.live() == id);
+                let users = live.users().iter().filter(has_no_other);
+                let users = users.chain(waiting.map(|(user, _)| user)).cloned();
                 (id, Arc::clone(live.key()), users.collect())
             })
             .collect();

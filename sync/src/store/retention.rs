@@ -5,14 +5,14 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::sqlite::text;
 use crate::server::now;
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-/// How many groups are forgotten in one transaction.
-const AT_ONCE: usize = 100;
+/// After how many rows that went the next groups wait for another time.
+const ROWS_AT_ONCE: usize = 10_000;
 
 /// For how long groups are kept that nobody uses.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Retention {
     live: BTreeSet<String>,
     /// The day of the last look.
     looked: i64,
+    /// Groups that were found then, by their numbers.
+    old: Vec<i64>,
 }
 
 impl Default for Retention {
@@ -36,7 +38,7 @@ impl Retention {
     /// Keeps groups for this many days after their last use.
     #[must_use]
     pub fn days(days: u32) -> Retention {
-        Retention { days, today, live: BTreeSet::new(), looked: i64::MIN }
+        Retention { days, today, live: BTreeSet::new(), looked: i64::MIN, old: Vec::new() }
     }
 
     #[cfg(test)]
@@ -55,62 +57,86 @@ impl Retention {
         }
     }
 
-    /// A group is not in use any more: today was its last use. Forgets, once a day, others whose was long ago.
+    /// A group is not in use any more: today was its last use. Forgets some whose last use was long ago.
     pub(super) fn let_go(&mut self, connection: &mut Connection, id: &str) -> Result<(), String> {
         self.live.remove(id);
-        connection
-            .prepare_cached("UPDATE client_group SET used_day = ?2 WHERE id = ?1")
-            .and_then(|mut statement| statement.execute(params![id, self.today()]))
-            .map_err(text)?;
-        self.forget(connection)
+        use_today(connection, id, self.today())?;
+        self.look(connection)?;
+        self.forget_some(connection)
     }
 
-    /// Forgets, once a day, groups whose last use was long ago.
-    pub(super) fn forget(&mut self, connection: &mut Connection) -> Result<(), String> {
+    /// Keeps that the groups that are live are used today.
+    pub(super) fn used(&mut self, connection: &mut Connection) -> Result<(), String> {
         let today = self.today();
-        if today <= self.looked {
-            return Ok(());
-        }
-        let old = self.old(connection, today).map_err(text)?;
-        for some in old.chunks(AT_ONCE) {
-            let transaction = connection.transaction().map_err(text)?;
-            for number in some {
-                for sql in [
-                    "DELETE FROM client WHERE of = ?1",
-                    "DELETE FROM query WHERE of = ?1",
-                    "DELETE FROM gone WHERE of = ?1",
-                    "DELETE FROM held WHERE of = ?1",
-                    "DELETE FROM client_group WHERE number = ?1",
-                ] {
-                    transaction.execute(sql, [number]).map_err(text)?;
-                }
+        let transaction = connection.transaction().map_err(text)?;
+        self.live.iter().try_for_each(|id| use_today(&transaction, id, today))?;
+        transaction.commit().map_err(text)
+    }
+
+    /// Looks, once a day, which groups are to be forgotten.
+    pub(super) fn look(&mut self, connection: &Connection) -> Result<(), String> {
+        let today = self.today();
+        if today > self.looked {
+            self.old = self.numbers_before(connection, self.first_kept()).map_err(text)?;
+            self.looked = today;
+            if !self.old.is_empty() {
+                tracing::info!(
+                    groups = self.old.len(),
+                    "client groups that nobody uses are forgotten"
+                );
             }
-            transaction.commit().map_err(text)?;
         }
-        if !old.is_empty() {
-            tracing::info!(
-                groups = old.len(),
-                "client groups are forgotten that nobody has used for long"
-            );
-        }
-        self.looked = today;
         Ok(())
     }
 
-    /// The numbers of groups to be forgotten.
-    fn old(&self, connection: &Connection, today: i64) -> rusqlite::Result<Vec<i64>> {
-        let before = today.saturating_sub(i64::from(self.days));
-        let sql = "SELECT number, id FROM client_group WHERE used_day < ?1";
-        let mut statement = connection.prepare_cached(sql)?;
-        let mut rows = statement.query([before])?;
-        let mut old = Vec::new();
-        while let Some(row) = rows.next()? {
-            if !self.live.contains(row.get_ref(1)?.as_str()?) {
-                old.push(row.get(0)?);
-            }
-        }
-        Ok(old)
+    /// Groups last used before this day are forgotten.
+    fn first_kept(&self) -> i64 {
+        self.today().saturating_sub(i64::from(self.days))
     }
+
+    fn numbers_before(&self, connection: &Connection, day: i64) -> rusqlite::Result<Vec<i64>> {
+        let sql = "SELECT number FROM client_group WHERE used_day < ?1";
+        connection.prepare_cached(sql)?.query_map([day], |row| row.get(0))?.collect()
+    }
+
+    /// Forgets groups until there are rows enough that went, so that nobody waits for long.
+    fn forget_some(&mut self, connection: &mut Connection) -> Result<(), String> {
+        let (first_kept, mut rows) = (self.first_kept(), 0);
+        while rows < ROWS_AT_ONCE
+            && let Some(number) = self.old.pop()
+        {
+            let transaction = connection.transaction().map_err(text)?;
+            let sql = "SELECT id FROM client_group WHERE number = ?1 AND used_day < ?2";
+            let id: Option<String> = transaction
+                .query_row(sql, [number, first_kept], |row| row.get(0))
+                .optional()
+                .map_err(text)?;
+            // It may be in use again.
+            if id.is_none_or(|id| self.live.contains(&id)) {
+                continue;
+            }
+            for sql in [
+                "DELETE FROM client WHERE of = ?1",
+                "DELETE FROM query WHERE of = ?1",
+                "DELETE FROM gone WHERE of = ?1",
+                "DELETE FROM held WHERE of = ?1",
+                "DELETE FROM client_group WHERE number = ?1",
+            ] {
+                rows += transaction.execute(sql, [number]).map_err(text)?;
+            }
+            transaction.commit().map_err(text)?;
+        }
+        Ok(())
+    }
+}
+
+/// Keeps that a group is used on a day.
+fn use_today(connection: &Connection, id: &str, today: i64) -> Result<(), String> {
+    connection
+        .prepare_cached("UPDATE client_group SET used_day = ?2 WHERE id = ?1")
+        .and_then(|mut statement| statement.execute(params![id, today]))
+        .map(drop)
+        .map_err(text)
 }
 
 fn today() -> i64 {
@@ -147,7 +173,7 @@ mod tests {
     #[test]
     fn groups_that_nobody_uses_are_forgotten_and_others_are_not() {
         let days = |days| Retention::days(days).with_clock(|| TODAY.load(Ordering::SeqCst));
-        let mut store = SqliteStore::in_memory_keeping(days(7)).expect("a store");
+        let mut store = SqliteStore::in_memory(days(7)).expect("a store");
         for id in ["old", "live", "back", "new"] {
             save(&mut store, id, 1);
         }
@@ -169,10 +195,13 @@ mod tests {
         assert_eq!(kept(&store), [("back".into(), 1), ("live".into(), 1), ("new".into(), 1)]);
         TODAY.store(116, Ordering::SeqCst);
         store.let_go("back");
-        // It was live all the time.
+        // It was live all the time, and so it is said when the server ends.
         assert_eq!(kept(&store), [("back".into(), 1), ("live".into(), 1)]);
         save(&mut store, "live", 2);
         assert!(has(&mut store, "live") && !has(&mut store, "new"));
+        store.flush();
+        let used = "SELECT used_day FROM client_group WHERE id = 'live'";
+        assert_eq!(store.kept_of::<i64>(used), Ok(116));
         // What belonged to it is not another's.
         save(&mut store, "next", 1);
         assert_eq!(store.load("next").expect("a load").expect("a group").gone["q"], 1);

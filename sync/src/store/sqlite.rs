@@ -57,11 +57,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// Memory that cannot be had.
-    pub fn in_memory() -> Result<SqliteStore, String> {
-        SqliteStore::in_memory_keeping(Retention::default())
-    }
-
-    pub(super) fn in_memory_keeping(retention: Retention) -> Result<SqliteStore, String> {
+    pub fn in_memory(retention: Retention) -> Result<SqliteStore, String> {
         SqliteStore::new(Connection::open_in_memory().map_err(text)?, retention)
     }
 
@@ -90,8 +86,13 @@ impl SqliteStore {
             transaction.pragma_update(None, "user_version", VERSION).map_err(text)?;
             transaction.commit().map_err(text)?;
         }
-        retention.forget(&mut connection)?;
+        retention.look(&connection)?;
         Ok(SqliteStore { connection, retention })
+    }
+
+    #[cfg(test)]
+    pub(super) fn kept_of<T: rusqlite::types::FromSql>(&self, sql: &str) -> rusqlite::Result<T> {
+        self.connection.query_row(sql, [], |row| row.get(0))
     }
 
     /// The groups by name, each with how many clients it has.
@@ -110,9 +111,12 @@ pub(super) fn text(error: impl std::fmt::Display) -> String {
 
 impl GroupStore for SqliteStore {
     fn load(&mut self, id: &str) -> Result<Option<StoredGroup>, String> {
-        self.retention.hold(id);
         let transaction = self.connection.transaction().map_err(text)?;
-        load(&transaction, id)
+        let found = load(&transaction, id)?;
+        if found.is_some() {
+            self.retention.hold(id);
+        }
+        Ok(found)
     }
 
     fn save(&mut self, changes: Vec<GroupChanges>) -> Result<(), String> {
@@ -129,6 +133,12 @@ impl GroupStore for SqliteStore {
         if let Err(problem) = self.retention.let_go(&mut self.connection, id) {
             // The next that is let go has it tried again.
             tracing::warn!(problem, "client groups that nobody uses cannot be forgotten");
+        }
+    }
+
+    fn flush(&mut self) {
+        if let Err(problem) = self.retention.used(&mut self.connection) {
+            tracing::warn!(problem, "when client groups were last used cannot be kept");
         }
     }
 }
@@ -331,7 +341,7 @@ mod tests {
             batches in prop::collection::vec(
                 (any::<u8>(), prop::collection::vec(any::<(u8, u8)>(), 0..12), any::<u8>()), 1..30),
         ) {
-            let mut store = SqliteStore::in_memory().expect("a store");
+            let mut store = SqliteStore::in_memory(Retention::default()).expect("a store");
             let mut expected: BTreeMap<String, StoredGroup> = BTreeMap::new();
             for (version, (id, of, whole)) in batches.iter().enumerate() {
                 let changes = changes(*id, version as u64 + 1, of, whole.is_multiple_of(8));
@@ -349,7 +359,7 @@ mod tests {
 
     #[test]
     fn changes_of_one_call_are_kept_all_or_none() {
-        let mut store = SqliteStore::in_memory().expect("a store");
+        let mut store = SqliteStore::in_memory(Retention::default()).expect("a store");
         store.save(vec![changes(0, 1, &[(4, 1)], true)]).expect("saved");
         store.connection.execute_batch("DROP TABLE gone").expect("a broken store");
         let both = vec![changes(0, 2, &[(4, 2)], false), changes(1, 2, &[(2, 2)], false)];
@@ -362,7 +372,7 @@ mod tests {
 
     #[test]
     fn a_file_of_the_layout_before_keeps_its_groups() {
-        let mut store = SqliteStore::in_memory().expect("a store");
+        let mut store = SqliteStore::in_memory(Retention::default()).expect("a store");
         store.save(vec![changes(0, 1, &[(4, 1)], true)]).expect("saved");
         let before = store.load("g0").expect("a load");
         let earlier = "ALTER TABLE client_group DROP COLUMN used_day; PRAGMA user_version = 2";

@@ -134,6 +134,7 @@ impl<S: GroupStore> Keeper<S> {
                 }
                 Ask::LetGo(id) => self.store.let_go(&id),
                 Ask::Flush(answer) => {
+                    self.store.flush();
                     let _ = answer.send(());
                 }
             }

@@ -86,6 +86,8 @@ impl SqliteWriter {
                     refused = Some(message);
                     Err(Error::abort("the mutation was refused"))
                 }
+                // Another time it may go well.
+                Err(Failure::Engine(error)) if is_of_the_file(&error) => Err(error),
                 Err(Failure::Engine(error)) => {
                     refused = Some(told(&error, self.rules.get().allows_all()));
                     Err(error)
@@ -140,6 +142,26 @@ fn is_of_the_data(error: &Error) -> bool {
     match error {
         Error::Apply(_) | Error::BadRow { .. } => true,
         Error::Source(error) => error.reason.contains("constraint failed"),
+        _ => false,
+    }
+}
+
+/// What SQLite says where the file, the disk or its lock is at fault.
+const FILE_FAULTS: [&str; 7] = [
+    "database or disk is full",
+    "disk I/O error",
+    "database is locked",
+    "database table is locked",
+    "attempt to write a readonly database",
+    "unable to open database file",
+    "database disk image is malformed",
+];
+
+/// Whether an error is about the file, so that the same write may go well another time.
+pub(super) fn is_of_the_file(error: &Error) -> bool {
+    match error {
+        Error::Source(error) => FILE_FAULTS.iter().any(|fault| error.reason.contains(fault)),
+        Error::Broken => true,
         _ => false,
     }
 }

@@ -11,7 +11,7 @@ use penstock::{Database, Following, SqliteOptions};
 use penstock_sync::hub;
 use penstock_sync::protocol::cookie::Tag;
 use penstock_sync::server::{self, AlwaysReady, Inspect, Page, Server};
-use penstock_sync::store::SqliteStore;
+use penstock_sync::store::{Retention, SqliteStore};
 
 use super::backend::{self, Parts};
 use super::check;
@@ -135,7 +135,7 @@ impl Tracker {
                 retransform_ms: 300_000,
                 steps: hub::Steps::default(),
                 tag: Tag(server::now().unix_ms as u32),
-                store: Some(Box::new(SqliteStore::in_memory()?)),
+                store: Some(Box::new(SqliteStore::in_memory(Retention::default())?)),
             },
             services: Arc::new(backend),
             limits: server::Limits::default(),

@@ -226,18 +226,11 @@ fn deployed_rules(follower: &Follower, app: &str, rules: &SharedRules) -> Option
             rules.set(Rules::deny_all());
         }
     };
-    let tree = live.rows();
     let permissions = |row: Option<&Json>| {
         let json = row?.get("permissions")?;
         (!json.is_null()).then(|| json.clone())
     };
-    let now = tree.to_json().ok();
-    let now = permissions(now.as_ref().and_then(|rows| rows.get(0)));
-    if now.is_none() {
-        tracing::warn!("no rules are deployed or given with --rules: ad-hoc queries see nothing");
-    }
-    read(rules, now);
-    let rules = rules.clone();
+    let followed = rules.clone();
     live.on_change(move |patch| {
         let mut latest = None;
         for change in patch.changes() {
@@ -250,8 +243,24 @@ fn deployed_rules(follower: &Follower, app: &str, rules: &SharedRules) -> Option
             };
             latest = permissions(row.as_ref());
         }
-        read(&rules, latest);
+        read(&followed, latest);
     });
+    // What is deployed meanwhile may be told before this has taken what was there.
+    let mut now = live.rows().to_json().ok();
+    loop {
+        let deployed = permissions(now.as_ref().and_then(|rows| rows.get(0)));
+        if deployed.is_none() {
+            tracing::warn!(
+                "no rules are deployed or given with --rules: ad-hoc queries see nothing"
+            );
+        }
+        read(rules, deployed);
+        let then = live.rows().to_json().ok();
+        if then == now {
+            break;
+        }
+        now = then;
+    }
     Some(live)
 }
 

@@ -7,7 +7,7 @@ use penstock::{Error, ValueRef, row};
 use tokio::time::{Instant, sleep};
 
 use super::super::apply::{Author, Failure, apply};
-use super::super::sqlite::blocking;
+use super::super::sqlite::{blocking, is_of_the_file};
 use super::super::told::told;
 use super::super::{Crud, WriteError, Written, unavailable};
 use super::Inner;
@@ -89,6 +89,9 @@ impl Inner {
         match (applied, undone) {
             (Some(Ok(())), _) => Ok(Judged::Allowed),
             (Some(Err(Failure::Refused(message))), _) => Ok(Judged::Refused(message)),
+            (Some(Err(Failure::Engine(error))), _) if is_of_the_file(&error) => {
+                Err(unavailable(error))
+            }
             (Some(Err(Failure::Engine(error))), _) => {
                 Ok(Judged::Refused(told(&error, rules.allows_all())))
             }
