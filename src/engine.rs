@@ -27,6 +27,8 @@ use crate::threads::Threads;
 mod budgeted;
 mod together;
 
+pub(crate) use budgeted::RowSetUse;
+
 /// Subscribed results by root, with a fixed hasher.
 type Feeds = HashMap<RootId, Subscribed, ahash::RandomState>;
 
@@ -57,17 +59,6 @@ pub(crate) struct Engine {
     threads: Threads,
     /// Set while state is being changed, so that a panic in between is noticed.
     changing: bool,
-}
-
-/// What a subscriber has of its result's row set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RowSetUse {
-    /// It has not asked for it.
-    None,
-    /// All of it.
-    Kept,
-    /// It has asked for it, and missed something since.
-    Lost,
 }
 
 impl Engine {

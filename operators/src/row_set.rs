@@ -20,6 +20,10 @@ use crate::plan::{Binding, Condition};
 use crate::row::Row;
 use crate::schema::{Schema, TableId};
 
+mod steps;
+
+use steps::{Step, Steps};
+
 /// The identity of a base row: its table and encoded primary key.
 pub type RowIdentity = (TableId, Key);
 
@@ -60,9 +64,6 @@ enum When {
     Now,
 }
 
-/// A row and by how much its count changes.
-type Step = (TableId, Row, i32);
-
 /// What [`TooLarge::Places`] says, for people.
 pub const PLACES: &str = "places for its rows";
 
@@ -73,22 +74,6 @@ pub enum TooLarge {
     Rows,
     /// Places at which its rows stand.
     Places,
-}
-
-/// Steps, at most so many and one more.
-struct Steps {
-    listed: Vec<Step>,
-    most: usize,
-}
-
-impl Steps {
-    fn push(&mut self, step: Step) {
-        self.listed.push(step);
-    }
-
-    fn are_too_many(&self) -> bool {
-        self.listed.len() > self.most
-    }
 }
 
 impl Graph {

@@ -19,6 +19,17 @@ pub(crate) struct Grown {
     pub(crate) left: Budget,
 }
 
+/// What a subscriber has of its result's row set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowSetUse {
+    /// It has not asked for it.
+    None,
+    /// All of it.
+    Kept,
+    /// It has asked for it, and missed something since.
+    Lost,
+}
+
 impl Engine {
     /// Fills a result by one step within a budget.
     pub(crate) fn grow(
