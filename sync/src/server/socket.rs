@@ -217,14 +217,14 @@ async fn read(
 
 /// Takes note of how long it took from a commit to here.
 fn measure(shared: &Shared, commit: Commit) {
-    let long = monotonic_us().saturating_sub(commit.known_us);
-    shared.measures.serving_lag.observe(Duration::from_micros(long));
     if let Some(committed) = commit.committed {
         let long = unix_us().saturating_sub(committed.at_us);
         // The other machine's clock may be ahead.
         let long = u64::try_from(long).unwrap_or(0);
         shared.measures.commit_lag.observe(Duration::from_micros(long));
     }
+    let long = monotonic_us().saturating_sub(commit.known_us);
+    shared.measures.serving_lag.observe(Duration::from_micros(long));
 }
 
 /// Whether a frame could not be read for its size.
